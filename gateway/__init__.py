@@ -1,0 +1,1 @@
+"""In-line guardrail gateway: front doors, chain of defenses, upstreams, tap and control."""
