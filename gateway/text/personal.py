@@ -1,0 +1,63 @@
+"""Personal data and secrets: e-mail, phone, card, IBAN, social security numbers, provider keys."""
+
+from collections.abc import Callable
+
+import phonenumbers
+from stdnum import iban, luhn
+from stdnum.us import ssn
+
+from gateway.text.rules import Rule, RuleSet
+
+
+def _longest(candidate: str, accepted: Callable[[str], bool]) -> int:
+    """Length of the longest accepted beginning of `candidate` that ends where a group of it ends."""
+    end = len(candidate)
+    while end > 0:
+        if accepted(candidate[:end]):
+            return end
+        end = max(candidate.rfind(" ", 0, end), candidate.rfind("-", 0, end))
+    return 0
+
+
+def _is_card(text: str) -> bool:
+    digits = text.replace(" ", "").replace("-", "")
+    return 13 <= len(digits) <= 19 and digits[0] in "23456" and bool(luhn.is_valid(digits))
+
+
+def _is_iban(text: str) -> bool:
+    return bool(iban.is_valid(text))
+
+
+def _phone(candidate: str) -> int:
+    try:
+        number = phonenumbers.parse(candidate, "US")
+    except phonenumbers.NumberParseException:
+        return 0
+    return len(candidate) if phonenumbers.is_possible_number(number) else 0
+
+
+_DOMAIN = r"[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}\b"
+
+# The key formats are the providers' own, as they publish them.
+PERSONAL = RuleSet(
+    [
+        Rule("email", r"[A-Za-z0-9._%+-]{1,64}@" + _DOMAIN),
+        Rule("card", r"\b\d(?:[ -]?\d){12,18}\b", lambda text: _longest(text, _is_card)),
+        Rule("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", lambda text: _longest(text, _is_iban)),
+        Rule("ssn", r"\b\d{3}-\d{2}-\d{4}\b", lambda text: len(text) if ssn.is_valid(text) else 0),
+        Rule("phone", r"\+\d(?:[ .()-]{0,2}\d){6,14}\b", _phone),
+        Rule("phone", r"(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b", _phone),
+        Rule("api_key", r"\bsk-[A-Za-z0-9_-]{20,200}"),
+        Rule("api_key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+        Rule("api_key", r"\bgh[pousr]_[A-Za-z0-9]{36,255}"),
+        Rule("api_key", r"\bxox[abeprs]-[A-Za-z0-9-]{10,250}"),
+        Rule("api_key", r"\bAIza[0-9A-Za-z_-]{35}"),
+        Rule("jwt", r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,900}\.[A-Za-z0-9_-]{8,700}"),
+        Rule(
+            "private_key",
+            r"-----BEGIN [A-Z ]{0,24}PRIVATE KEY-----[A-Za-z0-9+/=\s]{0,1000}[A-Za-z0-9+/=\s]{0,1000}"
+            r"(?:-----END [A-Z ]{0,24}PRIVATE KEY-----)?",
+        ),
+    ]
+)
+"""The rules shared by the leak filter in line and the privacy monitors off it."""

@@ -1,0 +1,97 @@
+"""Pattern rules: what they find in a text, and how much of its end they may still need."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import re2
+
+from gateway.errors import ConfigError
+from gateway.text.prefix import max_length, prefix_form
+from gateway.types import Detection
+
+Check = Callable[[str], int]
+"""How many leading characters of a candidate are the real thing; 0 for none of it."""
+
+_BLOCK = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One pattern with a label; RE2 syntax without anchors, look-around and unbounded repeats.
+
+    `check` refines what a pattern cannot say (a check digit); it sees one candidate at a time.
+    """
+
+    label: str
+    pattern: str
+    check: Check = len
+    score: float = 1.0
+    ignore_case: bool = False
+
+
+class RuleSet:
+    r"""Rules searched together, in time linear in the text.
+
+    >>> rules = RuleSet([Rule("badge", r"\bB-\d{3,5}\b")])
+    >>> rules.find("badge B-123 and B-1")
+    [Detection(start=6, end=11, label='badge', score=1.0)]
+    >>> rules.pending("please show B-12"), rules.pending("please show B-123456")
+    (4, 0)
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.labels = frozenset(rule.label for rule in self.rules)
+        self.max_length = max((max_length(rule.pattern) for rule in self.rules), default=0)
+        self._patterns = [_compile(_cased(rule, rule.pattern)) for rule in self.rules]
+        self._any = _compile("|".join(_cased(rule, rule.pattern) for rule in self.rules))
+        prefixes = "|".join(_cased(rule, prefix_form(rule.pattern)) for rule in self.rules)
+        self._tail = _compile(f"(?:{prefixes})\\z")
+
+    def find(self, text: str, start: int = 0) -> list[Detection]:
+        """Every match from code point `start` on; what lies before is seen as context only."""
+        if not self.rules or self._any.search(text, start) is None:
+            return []
+        return [
+            detection
+            for rule, pattern in zip(self.rules, self._patterns, strict=True)
+            for detection in _matches(rule, pattern, self.max_length, text, start)
+        ]
+
+    def pending(self, text: str) -> int:
+        """Code points at the end of `text` that may still become part of a match, or undo one."""
+        if not self.rules:
+            return 0
+        tail = text[-self.max_length - 1 :]  # one more, so that a boundary sees what precedes it
+        return len(tail) - int(self._tail.search(tail).start())
+
+
+def _matches(rule: Rule, pattern: "re2._Regexp", reach: int, text: str, start: int) -> Iterator[Detection]:
+    # RE2's binding encodes its whole argument on every call, so a long text is searched in blocks;
+    # each sees as far past its end as a match that begins in it can reach.
+    while start < len(text):
+        base, limit = max(start - 1, 0), start + _BLOCK
+        match = pattern.search(text[base : limit + reach + 1], start - base)
+        if match is None or (begin := base + match.start()) >= limit:
+            start = limit
+            continue
+        # A candidate that fails its check is searched again one character on, so that what is
+        # found from a position never depends on where an earlier, rejected candidate began.
+        length = rule.check(match.group())
+        start = begin + (length or 1)
+        if length:
+            yield Detection(begin, start, rule.label, rule.score)
+
+
+def _cased(rule: Rule, pattern: str) -> str:
+    return f"(?i:{pattern})" if rule.ignore_case else f"(?:{pattern})"
+
+
+def _compile(pattern: str) -> "re2._Regexp":
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        raise ConfigError(f"RE2 refuses the pattern {pattern[:200]!r}: {error}") from error
