@@ -1,0 +1,1 @@
+"""Front doors: protocol in, protocol out, no policy."""

@@ -1,0 +1,298 @@
+"""The OpenAI-compatible HTTP front door."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.engine import Engine
+from gateway.errors import ConfigError, InvalidRequestError
+from gateway.servers import openai
+from gateway.servers.status import log_failure, public_message, status_of
+from gateway.types import STRENGTH, Exchange, Finding
+from gateway.validation import check_text, exchange_from_openai, messages_from_openai, validate_messages
+
+_JSON = [(b"content-type", b"application/json")]
+_EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+_GRACE = 5
+
+
+class Door:
+    """The chat endpoint and its neighbours, over one engine."""
+
+    def __init__(self, engine: Engine, max_request: int) -> None:
+        self.engine = engine
+        self.max_request = max_request
+        self.started = int(time.time())
+
+    async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /v1/chat/completions."""
+        try:
+            body = _parse(await _read(receive, self.max_request))
+            exchange = exchange_from_openai(body)
+            stream, include_usage = openai.stream_options(body)
+        except Exception as error:
+            self.engine.metrics.count_exchange("rejected", "http")
+            await _fail(send, error)
+            return
+        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        if stream:
+            answer = self._stream(exchange, headers, send, include_usage)
+        else:
+            answer = self._whole(exchange, headers, send)
+        await _until_gone(receive, answer)
+
+    async def check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /v1/check."""
+        try:
+            body = _parse(await _read(receive, self.max_request))
+            findings = await self._findings(body)
+        except Exception as error:
+            await _fail(send, error)
+            return
+        action = max((finding.action for finding in findings), key=STRENGTH.__getitem__, default=None)
+        await _reply(send, 200, {"action": action, "findings": [msgspec.to_builtins(f) for f in findings]})
+
+    async def _findings(self, body: Mapping[str, Any]) -> list[Finding]:
+        unknown = sorted(set(body) - {"messages", "answer", "model"})
+        if unknown:
+            raise InvalidRequestError(
+                f"unknown field {unknown[0][:40]!r}; known: messages, answer", unknown[0][:40]
+            )
+        messages = messages_from_openai(body.get("messages") or [])
+        answer = body.get("answer")
+        if answer is not None and not isinstance(answer, str):
+            raise InvalidRequestError("answer must be a string", "answer")
+        if not messages and answer is None:
+            raise InvalidRequestError(
+                "there is nothing to check: send messages, an answer or both", "messages"
+            )
+        validate_messages(messages)
+        check_text(answer or "", "answer")
+        return await self.engine.check(messages, answer)
+
+    async def _whole(self, exchange: Exchange, headers: Mapping[str, str], send: Send) -> None:
+        completion = openai.Completion(exchange, self.engine.default_model)
+        try:
+            async with aclosing(self.engine.serve(exchange, headers, "http")) as deltas:
+                async for delta in deltas:
+                    completion.add(delta)
+        except Exception as error:
+            await _fail(send, error)
+            return
+        await _reply(send, 200, completion.body())
+
+    async def _stream(
+        self, exchange: Exchange, headers: Mapping[str, str], send: Send, include_usage: bool
+    ) -> None:
+        events = openai.Events(exchange, self.engine.default_model, include_usage)
+        begun = False
+        try:
+            async with aclosing(self.engine.serve(exchange, headers, "http")) as deltas:
+                async for delta in deltas:
+                    data = events.encode(delta)
+                    if not data:
+                        continue
+                    if not begun:  # until now an error still has a status of its own
+                        await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
+                        begun = True
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+        except Exception as error:
+            if not begun:
+                await _fail(send, error)
+                return
+            log_failure(error)
+            event = openai.error_event(error)
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+            # Left without an end on purpose: the server breaks the connection, so that not even a
+            # client that overlooks the event can take this for a complete answer.
+            return
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
+
+    async def models(self, request: Request) -> Response:
+        """GET /v1/models."""
+        listed = [
+            {"id": name, "object": "model", "created": self.started, "owned_by": "crossrisk-gateway"}
+            for name in self.engine.models
+        ]
+        return _json({"object": "list", "data": listed})
+
+    async def ready(self, request: Request) -> Response:
+        """GET /readyz: whether the upstreams answer."""
+        ready = await self.engine.ready()
+        return _json({"ready": ready}, 200 if ready else 503)
+
+
+async def alive(request: Request) -> Response:
+    """GET /healthz: whether the process answers."""
+    return _json({"status": "ok"})
+
+
+def gateway_app(engine: Engine, max_request: int) -> ASGIApp:
+    """The application on the HTTP front door."""
+    door = Door(engine, max_request)
+    routes = [
+        Route("/v1/chat/completions", _Endpoint(door.chat), methods=["POST"]),
+        Route("/v1/check", _Endpoint(door.check), methods=["POST"]),
+        Route("/v1/models", door.models),
+        Route("/readyz", door.ready),
+        Route("/healthz", alive),
+        Route("/metrics", metrics_endpoint(engine.metrics.registry)),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+
+
+def metrics_app(registry: CollectorRegistry) -> ASGIApp:
+    """The application on the metrics port, which need not be as open as the front door."""
+    return Starlette(routes=[Route("/metrics", metrics_endpoint(registry)), Route("/healthz", alive)])
+
+
+def metrics_endpoint(registry: CollectorRegistry) -> Any:
+    """GET /metrics in the Prometheus text format."""
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return metrics
+
+
+@asynccontextmanager
+async def http_server(app: ASGIApp, address: str, name: str) -> AsyncIterator[str]:
+    """Serve `app` on `address` (host:port) for as long as the context lasts; gives the real address."""
+    host, _, port = address.rpartition(":")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=2048)
+    except OSError as error:
+        remedy = "is it in use? choose another"
+        raise ConfigError(
+            f"gateway: {name}: cannot listen on {address}: {error.strerror}; {remedy}"
+        ) from error
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started and not serving.done():  # uvicorn offers nothing to wait for
+            await asyncio.sleep(0.005)
+        yield f"{host}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to the command that runs us
+
+
+class _Endpoint:
+    """An ASGI endpoint that starlette takes as it is, without a Request around it."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+class _Incomplete(logging.Filter):
+    """Silences uvicorn's complaint about answers that are broken off on purpose."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "without completing response" not in record.getMessage()
+
+
+logging.getLogger("uvicorn.error").addFilter(_Incomplete())
+
+
+async def _until_gone(receive: Receive, answer: Coroutine[Any, Any, None]) -> None:
+    """Run `answer`, and cancel it when the client goes away."""
+    answering = asyncio.create_task(answer)
+    leaving = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (answering, leaving):
+            task.cancel()
+        await asyncio.wait({answering, leaving})
+    if not answering.cancelled():
+        answering.result()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise HTTPException(413, f"the request is larger than {limit} bytes")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _parse(body: bytes) -> Mapping[str, Any]:
+    try:
+        parsed = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequestError(f"the body is not valid JSON: {str(error)[:200]}") from None
+    if not isinstance(parsed, dict):
+        raise InvalidRequestError("the body must be a JSON object")
+    return parsed
+
+
+async def _fail(send: Send, error: Exception) -> None:
+    if isinstance(error, HTTPException):
+        await _reply(send, error.status_code, openai.error_body(error.detail, "invalid_request_error"))
+        return
+    log_failure(error)
+    status = status_of(error)
+    parameter = error.parameter if isinstance(error, InvalidRequestError) else None
+    body = openai.error_body(public_message(error), status.type, status.code, parameter)
+    await _reply(send, status.http, body)
+
+
+async def _reply(send: Send, status: int, body: object) -> None:
+    data = msgspec.json.encode(body)
+    headers = [*_JSON, (b"content-length", str(len(data)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data})
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json(openai.error_body(error.detail, "invalid_request_error"), error.status_code)
