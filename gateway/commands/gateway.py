@@ -1,0 +1,140 @@
+"""`crossrisk gateway`: the in-line process."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvloop
+
+from gateway.config import Config, read_config
+from gateway.engine import Engine, Route
+from gateway.metrics import GatewayMetrics
+from gateway.paths import control_token, run_folder
+from gateway.servers.control import control_server
+from gateway.servers.grpc import grpc_server
+from gateway.servers.http import gateway_app, http_server, metrics_app
+from gateway.tap import Tap
+from gateway.unit import Units, unit_key
+
+DEFAULT_CONFIG = "crossrisk.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running gateway listens; `control` is a Unix socket."""
+
+    grpc: str
+    http: str
+    metrics: str
+    control: str
+    model: str
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """The option every serving command has."""
+    parser.add_argument(
+        "--config", "-c", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help="default: %(default)s"
+    )
+
+
+def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options for whoever supervises the process."""
+    add_config_argument(parser)
+    parser.add_argument("--ready-json", action="store_true", help="print one line of JSON once ready")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "gateway",
+        help="run the in-line gateway alone",
+        description="Serve gRPC and OpenAI-compatible HTTP through the configured defenses.",
+        epilog="example: crossrisk gateway --config crossrisk.yaml",
+    )
+    add_serving_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    config = read_config(arguments.config)
+
+    def ready(addresses: Addresses) -> None:
+        announce({"ready": True, **asdict(addresses)}, arguments.ready_json)
+
+    if arguments.with_parent:
+        end_with_parent()
+    uvloop.run(run_gateway(config, ready))
+    return 0
+
+
+def announce(facts: dict[str, object], as_json: bool) -> None:
+    """Say that the process is ready, for a supervisor or for a person."""
+    listed = "  ".join(f"{key} {value}" for key, value in facts.items() if key != "ready" and value)
+    print(json.dumps(facts) if as_json else f"ready: {listed}", flush=True)  # noqa: T201
+
+
+def end_with_parent() -> None:
+    """Send this process SIGTERM when standard input ends, as it does when the parent is gone."""
+
+    def watch() -> None:
+        # Not sys.stdin: its lock would still be held when the interpreter ends.
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+async def run_gateway(config: Config, ready: Callable[[Addresses], None]) -> None:
+    """Serve `config` until SIGTERM or SIGINT; `ready` is called once every door is open."""
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)  # it logs exceptions with their messages
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        ready(await open_gateway(config, stack))
+        await stopping.wait()
+
+
+async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
+    """Open upstreams, tap and doors on `stack`, in the order in which they need each other."""
+    settings = config.settings
+    folder = run_folder(settings.run)
+    layers = config.layers()
+    metrics = GatewayMetrics(layers)
+    units = Units(settings.unit, unit_key(folder))
+    entries = config.upstreams()
+    routes = [Route(entry.models, await stack.enter_async_context(entry.connect())) for entry in entries]
+    tap = Tap(folder / "tap.sock", settings.tap_capacity, metrics) if settings.tap else None
+    if tap is not None:
+        sending = asyncio.create_task(tap.run())
+        stack.push_async_callback(_cancelled, sending)
+    engine = Engine(
+        layers, routes, units, metrics, tap, settings.max_exchanges, rollout_file=folder / "rollout.json"
+    )
+    await engine.warm()
+    control = folder / "control.sock"
+    await stack.enter_async_context(control_server(engine, control, control_token(folder)))
+    metrics_at = await stack.enter_async_context(
+        http_server(metrics_app(metrics.registry), settings.metrics, "metrics")
+    )
+    app = gateway_app(engine, settings.max_request)
+    http_at = await stack.enter_async_context(http_server(app, settings.http, "http"))
+    grpc_at = await stack.enter_async_context(grpc_server(engine, settings.grpc, settings.max_request))
+    return Addresses(grpc_at, http_at, metrics_at, str(control), engine.default_model)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

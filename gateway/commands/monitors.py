@@ -1,0 +1,36 @@
+"""`crossrisk monitors`: the shadow monitors, in a process of their own."""
+
+import argparse
+import asyncio
+
+from gateway.commands.gateway import add_serving_arguments, announce, end_with_parent
+from gateway.config import read_config
+from gateway.paths import run_folder
+from monitors.server import run_monitors
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "monitors",
+        help="run the shadow monitors alone",
+        description="Score what the gateway's tap publishes, at idle priority, and serve /metrics.",
+        epilog="example: crossrisk monitors --config crossrisk.yaml",
+    )
+    add_serving_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score until SIGTERM or SIGINT."""
+    config = read_config(arguments.config)
+    folder = run_folder(config.settings.run)
+    host, _, port = config.settings.monitor_metrics.rpartition(":")
+
+    def ready(address: str) -> None:
+        announce({"ready": True, "monitor_metrics": address}, arguments.ready_json)
+
+    if arguments.with_parent:
+        end_with_parent()
+    asyncio.run(run_monitors(config.monitors(), folder / "tap.sock", host, int(port), ready))
+    return 0
