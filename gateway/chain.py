@@ -1,0 +1,125 @@
+"""Folds defenses around an upstream; the result is again an upstream."""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter
+
+from gateway.errors import DefenseError, GatewayError, UpstreamError
+from gateway.trail import Call, Footprint
+from gateway.transcript import Transcript
+from gateway.types import Defense, Deltas, Exchange, Mode, Risk, Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A defense with its place in one gateway: its unique name, mode and weight.
+
+    Around the defense it measures the time spent in it alone, as input phase until the upstream is
+    first called and as output phase from then on, and turns whatever escapes it into a
+    `DefenseError`, so that a broken defense refuses the exchange.
+    """
+
+    name: str
+    defense: Defense
+    mode: Mode = "enforce"
+    weight: float = 1.0
+
+    @property
+    def risk(self) -> Risk:
+        """The risk the defense is built for."""
+        return self.defense.risk
+
+    async def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
+        watch = _Stopwatch(exchange.trail.footprint(self.name))
+        below = partial(_metered, upstream, watch)
+        try:
+            async with aclosing(self.defense(replace(exchange, layer=self.name), below)) as deltas:
+                async for delta in deltas:
+                    watch.pause()
+                    yield delta
+                    watch.resume()
+        except GatewayError:
+            raise
+        except Exception as error:
+            raise DefenseError(f"defense {self.name} failed") from error
+        finally:
+            watch.pause()
+
+
+def chain(layers: Sequence[Layer], upstream: Upstream) -> Upstream:
+    """Fold `layers` around `upstream`: prompts pass them in order, answers in reverse order."""
+    for layer in reversed(layers):
+        upstream = partial(layer, upstream=upstream)
+    return upstream
+
+
+async def recorded(exchange: Exchange, upstream: Upstream) -> Deltas:
+    """The leaf of every chain: notes each call on the trail and holds the upstream to its contract.
+
+    Raises UpstreamError when the stream ends without a finish, or goes on after it.
+    """
+    call = Call(exchange.messages, perf_counter())
+    exchange.trail.calls.append(call)
+    transcript = Transcript()
+    try:
+        async with aclosing(upstream(exchange)) as deltas:
+            async for delta in deltas:
+                if transcript.finish_reason:
+                    raise UpstreamError("the upstream went on after the end of its answer")
+                if call.first_delta is None:
+                    call.first_delta = perf_counter()
+                transcript.add(delta)
+                yield delta
+        if not transcript.finish_reason:
+            raise UpstreamError("the upstream broke off before its answer was complete")
+    finally:
+        call.finished = perf_counter()
+        call.answer = transcript.answer()
+
+
+async def _metered(upstream: Upstream, watch: "_Stopwatch", exchange: Exchange) -> Deltas:
+    watch.enter_output()
+    async with aclosing(upstream(exchange)) as deltas:
+        watch.pause()
+        async for delta in deltas:
+            watch.resume()
+            yield delta
+            watch.pause()
+        watch.resume()
+
+
+class _Stopwatch:
+    """Runs while its layer has the turn; concurrent calls below pause it once, not each."""
+
+    __slots__ = ("_footprint", "_output", "_paused", "_since")
+
+    def __init__(self, footprint: Footprint) -> None:
+        self._footprint = footprint
+        self._output = False
+        self._paused = 0
+        self._since = perf_counter()
+
+    def pause(self) -> None:
+        if self._paused == 0:
+            self._book()
+        self._paused += 1
+
+    def resume(self) -> None:
+        self._paused -= 1
+        if self._paused == 0:
+            self._since = perf_counter()
+
+    def enter_output(self) -> None:
+        if not self._output and self._paused == 0:
+            self._book()
+        self._output = True
+
+    def _book(self) -> None:
+        now = perf_counter()
+        if self._output:
+            self._footprint.output_seconds += now - self._since
+        else:
+            self._footprint.input_seconds += now - self._since
+        self._since = now

@@ -1,0 +1,244 @@
+"""Reads the one configuration file; every error names the file, the line, the entry and the remedy."""
+
+import dataclasses
+import difflib
+import pkgutil
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, get_args, get_type_hints
+
+import msgspec
+import yaml
+
+from gateway.chain import Layer
+from gateway.errors import ConfigError
+from gateway.types import Defense, UpstreamEntry
+
+SECTIONS = ("gateway", "upstreams", "defenses", "monitors")
+EXTRAS = {
+    "xllamacpp": "embedded",
+    "torch": "whitebox",
+    "transformers": "whitebox",
+    "onnxruntime": "onnx",
+    "tokenizers": "onnx",
+}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Section `gateway`. Addresses are host:port, port 0 picks a free one; sizes are in bytes.
+
+    run: folder for sockets, tokens and state; empty picks one for this user (see `run_folder`).
+    unit: where the unit of an exchange comes from, the first source that has a value wins.
+    tap: whether finished exchanges are offered to the monitors; tap_capacity: how many may wait.
+    max_exchanges: exchanges served at once; more are refused. max_request: largest request.
+    """
+
+    grpc: str = "127.0.0.1:50051"
+    http: str = "127.0.0.1:8080"
+    metrics: str = "127.0.0.1:9464"
+    monitor_metrics: str = "127.0.0.1:9465"
+    run: str = ""
+    unit: tuple[str, ...] = ("header:x-crossrisk-unit", "user", "first_turns")
+    tap: bool = True
+    tap_capacity: int = 512
+    max_exchanges: int = 1000
+    max_request: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One mapping of the file: where it stands and what it says."""
+
+    place: str
+    options: dict[str, Any]
+    lines: Mapping[str, int] = field(default_factory=dict)
+    line: int = 0
+
+    def error(self, problem: str, key: str | None = None) -> ConfigError:
+        """The error that points at `key` of this entry, or at the entry."""
+        line = self.lines.get(key, self.line) if key else self.line
+        return ConfigError(f"{self.place}, line {line}: {f'{key}: ' if key else ''}{problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The file, read but not yet built: each part is built by the process that needs it."""
+
+    settings: Settings
+    upstream_entries: tuple[Entry, ...]
+    defense_entries: tuple[Entry, ...]
+    monitor_entries: tuple[Entry, ...]
+
+    def upstreams(self) -> tuple[UpstreamEntry, ...]:
+        """The configured upstreams; there is at least one."""
+        return tuple(cast("UpstreamEntry", build(entry, "connect")) for entry in self.upstream_entries)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The configured defenses in their order."""
+        layers: dict[str, Layer] = {}
+        for entry in self.defense_entries:
+            layer = _layer(entry)
+            if layer.name in layers:
+                raise entry.error(f"a second defense is called {layer.name!r}; give one of them a `name:`")
+            layers[layer.name] = layer
+        return tuple(layers.values())
+
+    def monitors(self) -> tuple[Any, ...]:
+        """The configured monitors (objects with `measure` and `score`)."""
+        return tuple(build(entry, "score") for entry in self.monitor_entries)
+
+
+def read_config(path: Path) -> Config:
+    """Read `path`. Raises ConfigError for whatever is wrong with it."""
+    root = _compose(path)
+    sections = _mapping(root, str(path), "the file")
+    for key in sections.options:
+        if key not in SECTIONS:
+            raise sections.error(f"unknown section{_suggestion(key, SECTIONS)}", key)
+    by_name = {key.value: node for key, node in root.value}
+    settings = _settings(by_name.get("gateway"), path)
+    upstreams = _entries(by_name.get("upstreams"), path, "upstreams")
+    if not upstreams:
+        raise sections.error("there is no upstream; list at least one under `upstreams:`")
+    defenses, monitors = (_entries(by_name.get(name), path, name) for name in ("defenses", "monitors"))
+    return Config(settings, upstreams, defenses, monitors)
+
+
+def build(entry: Entry, method: str) -> object:
+    """The object that `use: module:Class` names, made from the entry's remaining keys."""
+    options = dict(entry.options)
+    use = options.pop("use", None)
+    if not isinstance(use, str) or use.count(":") != 1:
+        raise entry.error("needs `use: module:Class`", "use" if use is not None else None)
+    target = _resolve(entry, use)
+    if not (isinstance(target, type) and dataclasses.is_dataclass(target) and hasattr(target, method)):
+        raise entry.error(f"{use} is not a dataclass with `{method}`", "use")
+    return convert(entry, options, target)
+
+
+def convert(entry: Entry, options: Mapping[str, Any], target: type) -> Any:
+    """`options` as an instance of the dataclass `target`; unknown keys and wrong types are errors."""
+    known = [field.name for field in dataclasses.fields(target) if field.init]
+    for key in options:
+        if key not in known:
+            raise entry.error(f"unknown key{_suggestion(key, known)}", key)
+    try:
+        return msgspec.convert(dict(options), target)
+    except msgspec.ValidationError as error:
+        # msgspec wraps what a class's own checks raise; the path it appends names the key.
+        problem, _, location = str(error).partition(" - at `$.")
+        name: str | None = re.split(r"[.\[`]", location)[0] or None
+        choices = get_args(get_type_hints(target).get(name or "")) if "enum" in problem else ()
+        if choices:
+            problem = f"{problem}; choose one of {', '.join(map(str, choices))}"
+        raise entry.error(problem, name) from error
+    except ConfigError as error:
+        raise entry.error(str(error)) from error
+    except OSError as error:
+        raise entry.error(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _layer(entry: Entry) -> Layer:
+    options = dict(entry.options)
+    name, mode = options.pop("name", None), options.pop("mode", "enforce")
+    if mode is False:  # what YAML 1.1 makes of a bare `off`
+        mode = "off"
+    defense = cast("Defense", build(dataclasses.replace(entry, options=options), "__call__"))
+    for attribute in ("risk", "labels"):
+        if not hasattr(defense, attribute):
+            raise entry.error(f"{options['use']} does not declare its `{attribute}`", "use")
+    if name is None:
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(defense).__name__).lower()
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise entry.error("must be lower-case letters, digits and underscores", "name")
+    if mode not in ("enforce", "off"):
+        raise entry.error(f"must be enforce or off, not {mode!r}", "mode")
+    return Layer(name, defense, cast("Literal['enforce', 'off']", mode))
+
+
+def _resolve(entry: Entry, use: str) -> object:
+    try:
+        return pkgutil.resolve_name(use)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(error.name or "")
+        if extra:
+            remedy = f"pip install 'crossrisk-gateway[{extra}]'"
+            raise entry.error(f"{use} needs the extra [{extra}]: {remedy}", "use") from error
+        raise entry.error(f"{use}: there is no module {error.name!r}", "use") from error
+    except (ImportError, AttributeError, ValueError) as error:
+        raise entry.error(f"cannot import {use}: {error}", "use") from error
+
+
+def _settings(node: yaml.Node | None, path: Path) -> Settings:
+    if node is None:
+        return Settings()
+    entry = _mapping(node, str(path), "gateway")
+    settings = cast("Settings", convert(entry, entry.options, Settings))
+    for key in ("tap_capacity", "max_exchanges", "max_request"):
+        if getattr(settings, key) < 1:
+            raise entry.error("must be at least 1", key)
+    for key in ("grpc", "http", "metrics", "monitor_metrics"):
+        _check_address(entry, key, getattr(settings, key))
+    return settings
+
+
+def _check_address(entry: Entry, key: str, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise entry.error(f"must be host:port, not {address!r}", key)
+
+
+def _entries(node: yaml.Node | None, path: Path, section: str) -> tuple[Entry, ...]:
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.value in ("", "null", "~")):
+        return ()
+    if not isinstance(node, yaml.SequenceNode):
+        raise ConfigError(f"{path}: {section}, line {_line(node)}: must be a list of `- use: module:Class`")
+    return tuple(_mapping(item, str(path), f"{section}[{index}]") for index, item in enumerate(node.value))
+
+
+def _compose(path: Path) -> yaml.MappingNode:
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read it: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text: {error.reason}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ConfigError(f"{path}, line {line}: is not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {error}") from error
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(f"{path}: must be a mapping with the sections {', '.join(SECTIONS)}")
+    return root
+
+
+def _mapping(node: yaml.Node, path: str, name: str) -> Entry:
+    place = f"{path}: {name}"
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{place}, line {_line(node)}: must be a mapping of keys to values")
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if key.value in lines:
+            raise ConfigError(f"{place}, line {_line(key)}: {key.value}: given twice")
+        lines[key.value] = _line(key)
+    try:
+        options = yaml.SafeLoader("").construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(f"{place}, line {_line(node)}: {error.problem}") from error
+    return Entry(place, {str(key): value for key, value in options.items()}, lines, _line(node))
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _suggestion(key: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(known) or 'none'}"

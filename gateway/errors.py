@@ -1,0 +1,53 @@
+"""Every error the gateway raises on purpose.
+
+::
+
+    GatewayError
+    ├ ConfigError              start-up or reload only; names the entry
+    ├ InvalidRequestError      INVALID_ARGUMENT      400
+    │ └ UnknownModelError      NOT_FOUND             404
+    ├ OverloadedError          RESOURCE_EXHAUSTED    429
+    ├ UpstreamError            UNAVAILABLE           502
+    │ └ UpstreamTimeoutError   DEADLINE_EXCEEDED     504
+    └ DefenseError             INTERNAL              500, a generic sentence; fail closed
+
+A blocked exchange is not an error: it ends with finish reason `content_filter`.
+Each upstream translates its library's exceptions at its own border; `gateway.servers.status`
+holds the one table to status codes.
+"""
+
+
+class GatewayError(Exception):
+    """Base of them all; the message may be shown to a client."""
+
+
+class ConfigError(GatewayError):
+    """A configuration that cannot be used; the message names the entry and the remedy."""
+
+
+class InvalidRequestError(GatewayError):
+    """A request that cannot be served as it is. `parameter` names the offending field."""
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class UnknownModelError(InvalidRequestError):
+    """A request for a model that no configured upstream serves."""
+
+
+class OverloadedError(GatewayError):
+    """More exchanges than the gateway or its upstream takes at once."""
+
+
+class UpstreamError(GatewayError):
+    """The upstream is down, broke off or answered nonsense."""
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """The upstream did not answer within the deadline."""
+
+
+class DefenseError(GatewayError):
+    """A defense failed; the exchange is refused unless its policy says otherwise."""

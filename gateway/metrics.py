@@ -1,0 +1,110 @@
+"""The gateway's Prometheus metrics; labels are checked, so that no text can become one."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.chain import Layer
+from gateway.types import Finding
+
+SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+CHARACTERS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+OUTCOMES = ("completed", "blocked", "failed", "cancelled", "rejected")
+OTHER = "other"
+
+
+def product_version() -> str:
+    """The installed version of this product."""
+    try:
+        return version("crossrisk-gateway")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class GatewayMetrics:
+    """Everything the gateway counts, on a registry of its own.
+
+    Children of labelled metrics are made once: looking one up costs three times an increment.
+    """
+
+    def __init__(self, layers: Iterable[Layer], registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        exchanges = Counter(
+            "crossrisk_exchanges", "Exchanges by how they ended", ["outcome", "door"], registry=registry
+        )
+        self._exchanges = {
+            (outcome, door): exchanges.labels(outcome, door)
+            for outcome in OUTCOMES
+            for door in ("grpc", "http")
+        }
+        self.active = Gauge("crossrisk_exchanges_active", "Exchanges being served", registry=registry)
+        self.first_token = Histogram(
+            "crossrisk_first_token_seconds",
+            "From the request to the first delta that left, by whose share it is",
+            ["share"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.first_token_total = self.first_token.labels("total")
+        self.first_token_gateway = self.first_token.labels("gateway")
+        self._defenses(list(layers), registry)
+        self.units = Counter(
+            "crossrisk_units", "Exchanges by the source their unit came from", ["source"], registry=registry
+        )
+        self.tap_offered = Counter("crossrisk_tap_offered", "Records offered to the tap", registry=registry)
+        self.tap_dropped = Counter(
+            "crossrisk_tap_dropped", "Records the tap could not take", ["reason"], registry=registry
+        )
+        for reason in ("full", "disconnected"):
+            self.tap_dropped.labels(reason)
+        self.tap_depth = Gauge(
+            "crossrisk_tap_depth", "Places of the tap that are reserved or filled", registry=registry
+        )
+        self.upstream_ready = Gauge(
+            "crossrisk_upstream_ready", "Whether the upstream answers", ["model"], registry=registry
+        )
+        build = Gauge("crossrisk_build_info", "Version of the gateway", ["version"], registry=registry)
+        build.labels(product_version()).set(1)
+
+    def _defenses(self, layers: list[Layer], registry: CollectorRegistry) -> None:
+        seconds = Histogram(
+            "crossrisk_defense_seconds",
+            "Time spent in one defense per exchange, the model's time excluded",
+            ["defense", "phase"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        held = Histogram(
+            "crossrisk_held_characters",
+            "Most characters of an answer held back at once by one defense, per exchange",
+            ["defense"],
+            buckets=CHARACTERS,
+            registry=registry,
+        )
+        allowed = Counter(
+            "crossrisk_allowed_on_error",
+            "Checks that failed and were let pass by policy",
+            ["defense"],
+            registry=registry,
+        )
+        self._findings = Counter(
+            "crossrisk_findings", "Verdicts of defenses", ["defense", "label", "action"], registry=registry
+        )
+        names = [layer.name for layer in layers]
+        self.input_seconds = {name: seconds.labels(name, "input") for name in names}
+        self.output_seconds = {name: seconds.labels(name, "output") for name in names}
+        self.held = {name: held.labels(name) for name in names}
+        self.allowed_on_error = {name: allowed.labels(name) for name in names}
+        self._labels = {layer.name: layer.defense.labels | {"unchecked"} for layer in layers}
+
+    def count_exchange(self, outcome: str, door: str) -> None:
+        """One exchange ended."""
+        self._exchanges[outcome, door].inc()
+
+    def count_finding(self, finding: Finding) -> None:
+        """One verdict; what this gateway does not know by name counts as `other`."""
+        labels = self._labels.get(finding.defense)
+        defense = finding.defense if labels is not None else OTHER
+        label = finding.label if labels is not None and finding.label in labels else OTHER
+        self._findings.labels(defense, label, finding.action).inc()

@@ -1,0 +1,54 @@
+"""What one exchange leaves behind while it runs: calls to the model, time and hold-back by defense."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the exchange carries its trail, so the import would be a cycle
+    from gateway.types import Finding, Message, ToolCall
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer as far as it got; `finish_reason` stays empty when it never finished."""
+
+    content: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: "list[ToolCall]" = field(default_factory=list)
+    finish_reason: str = ""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call to the model; times are `time.perf_counter()` seconds."""
+
+    prompt: "tuple[Message, ...]"
+    started: float
+    first_delta: float | None = None
+    finished: float | None = None
+    answer: Answer = field(default_factory=Answer)
+
+
+@dataclass(slots=True)
+class Footprint:
+    """What one defense cost and did in one exchange; times in seconds, hold-back in characters."""
+
+    input_seconds: float = 0.0
+    output_seconds: float = 0.0
+    held_max: int = 0
+    allowed_on_error: int = 0
+
+
+@dataclass(slots=True)
+class Trail:
+    """Notebook of one exchange, written by the layers it passes and read once at its end."""
+
+    started: float = field(default_factory=time.perf_counter)
+    calls: list[Call] = field(default_factory=list)
+    findings: "list[Finding]" = field(default_factory=list)
+    footprints: dict[str, Footprint] = field(default_factory=dict)
+
+    def footprint(self, defense: str) -> Footprint:
+        """The footprint of `defense`, made on first use."""
+        return self.footprints.setdefault(defense, Footprint())
