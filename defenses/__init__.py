@@ -1,0 +1,1 @@
+"""Defenses, one file each; a configuration names them as `use: defenses.<file>:<Class>`."""
