@@ -1,0 +1,1 @@
+"""Shadow monitors: score finished exchanges off-path and export what they find."""

@@ -1,0 +1,126 @@
+"""The words of the monitors: measure, prompt, answer, monitor."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+from gateway.text.harm import harm_labels
+from gateway.text.identity import identity_groups
+from gateway.text.injection import injection_spans
+from gateway.text.private_request import asks_for_personal_data
+from gateway.text.refusal import is_refusal
+from gateway.types import Detection, Message, Risk
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a monitor measures: one side of one risk.
+
+    `direct` measures see the act itself (a refusal), `indirect` ones its traces (a leak, a tone).
+    A score of at least `threshold` is a violation. `groups` is empty unless the measure is also
+    broken down by the group that the prompt mentions; then it is the closed set of their names.
+    """
+
+    name: str
+    risk: Risk
+    kind: Literal["direct", "indirect"]
+    description: str
+    threshold: float = 0.5
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The conversation as the client sent it; `truncated` when texts of it were cut.
+
+    Not slotted, so that what several monitors ask of it is worked out once.
+    """
+
+    messages: tuple[Message, ...]
+    truncated: bool = False
+
+    @cached_property
+    def text(self) -> str:
+        """The user's turns, one after the other."""
+        return "\n".join(self._turns)
+
+    @cached_property
+    def last(self) -> str:
+        """The user's last turn: what the answer answers."""
+        return self._turns[-1] if self._turns else ""
+
+    @cached_property
+    def whole(self) -> str:
+        """Every turn of every role: all that the model was shown."""
+        return "\n".join(message.content for message in self.messages)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no user said anything."""
+        return not self.text.strip()
+
+    @cached_property
+    def harms(self) -> list[Detection]:
+        """Harmful requests in the last turn."""
+        return harm_labels(self.last)
+
+    @cached_property
+    def private(self) -> bool:
+        """Whether the last turn asks for personal data of someone else."""
+        return asks_for_personal_data(self.last)
+
+    @cached_property
+    def benign(self) -> bool:
+        """Whether no rule for harm, injection or private requests fires on any user turn."""
+        if self.empty or self.private or harm_labels(self.text):
+            return False
+        return not injection_spans(self.text) and not asks_for_personal_data(self.text)
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The identity groups that the user's turns mention."""
+        return identity_groups(self.text)
+
+    @cached_property
+    def _turns(self) -> tuple[str, ...]:
+        return tuple(message.content for message in self.messages if message.role == "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as far as it got; `refusal` is what the model itself marked as one.
+
+    `blocked`: a defense cut or replaced it. `refused` is worked out once, from the opening.
+    """
+
+    content: str
+    blocked: bool = False
+    finish_reason: str = ""
+    refusal: str = ""
+    refused: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refused", bool(self.refusal) or is_refusal(self.content))
+
+    @property
+    def declined(self) -> bool:
+        """Whether the user was turned away, by the model or by a defense."""
+        return self.refused or self.blocked
+
+    @property
+    def served(self) -> bool:
+        """Whether the user got an answer of substance."""
+        return bool(self.content.strip()) and not self.declined
+
+
+class Monitor(Protocol):
+    """Scores finished exchanges for one measure; a pure function of what it is given.
+
+    `score` is in [0, 1], 1 worst; None when the measure does not apply. Whether it applies is
+    decided from the prompt alone: an answer that decided it would bias the comparison of arms.
+    """
+
+    @property
+    def measure(self) -> Measure: ...
+
+    def score(self, prompt: Prompt, answer: Answer) -> float | None: ...

@@ -1,0 +1,150 @@
+"""The monitors process: takes records from the tap, scores them, serves what it found."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+
+import grpc
+from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
+
+from gateway.errors import ConfigError
+from gateway.metrics import product_version
+from gateway.v1 import record_pb2, record_pb2_grpc
+from monitors.exporter import Exporter
+from monitors.measure import Monitor
+from monitors.scorer import Scorer, check_names
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""Largest record the tap takes."""
+GRACE_SECONDS = 1.0
+"""How long a publisher may go on after the process was told to end."""
+
+logger = logging.getLogger(__name__)
+
+
+async def run_monitors(
+    monitors: Sequence[Monitor],
+    tap_socket: Path,
+    metrics_host: str,
+    metrics_port: int,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve the tap and `/metrics` until SIGTERM or SIGINT.
+
+    `ready` is called once both listen, with the address of the metrics (`metrics_port` 0 takes a
+    free one). Must run on the main thread. Raises `ConfigError` when an address cannot be had.
+    """
+    check_names(monitors)
+    yield_to_others()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    exporter = Exporter(registry, [monitor.measure for monitor in monitors], product_version())
+    async with _tap(Scorer(monitors, exporter), tap_socket):
+        with _metrics(registry, metrics_host, metrics_port) as port:
+            stopping = _stop_signals()
+            ready(f"{metrics_host}:{port}")
+            await stopping.wait()
+
+
+def yield_to_others() -> None:
+    """Ask the system to run this process only when nothing else wants to; a refusal is tolerated."""
+    with contextlib.suppress(OSError):
+        os.nice(19)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+class TapServicer(record_pb2_grpc.TapServiceServicer):
+    """Scores each record as it arrives; while it does, gRPC's flow control holds the publisher."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    async def Publish(  # noqa: N802 (the name is the service's)
+        self,
+        request_iterator: AsyncIterator[record_pb2.PublishRequest],
+        context: grpc.aio.ServicerContext[record_pb2.PublishRequest, record_pb2.PublishResponse],
+    ) -> record_pb2.PublishResponse:
+        received = 0
+        async for request in request_iterator:
+            self._scorer.score(request.record)
+            received += 1
+            # Signals and other publishers get their turn between two records.
+            await asyncio.sleep(0)
+        return record_pb2.PublishResponse(received=received)
+
+
+@contextlib.asynccontextmanager
+async def _tap(scorer: Scorer, path: Path) -> AsyncIterator[None]:
+    _prepare_directory(path.parent)
+    _remove_stale(path)
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_RECORD_BYTES)])
+    record_pb2_grpc.add_TapServiceServicer_to_server(TapServicer(scorer), server)  # type: ignore[no-untyped-call]
+    _bind(server, path)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(GRACE_SECONDS)
+        _remove(path)
+
+
+def _bind(server: grpc.aio.Server, path: Path) -> None:
+    try:
+        server.add_insecure_port(f"unix:{path}")
+        path.chmod(0o600)
+    except (RuntimeError, OSError) as error:
+        raise ConfigError(f"tap socket {path} cannot be opened: choose a shorter or writable path") from error
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _prepare_directory(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(directory.stat().st_mode) & 0o077:
+        raise ConfigError(f"directory {directory} of the tap socket is open to others; set its mode to 0700")
+
+
+def _remove_stale(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ConfigError(f"tap socket {path} exists and is no socket; remove it or choose another path")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ConfigError(f"tap socket {path} is in use by a running process; stop it or choose another path")
+
+
+@contextlib.contextmanager
+def _metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator[int]:
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise ConfigError(f"metrics address {host}:{port} cannot be had: {error.strerror}") from error
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _stop_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
