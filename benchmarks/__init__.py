@@ -1,0 +1,1 @@
+"""What the gateway costs, measured; times are asserted nowhere else."""
