@@ -1,0 +1,77 @@
+"""Prefix forms and rules, against the plain definition of a prefix."""
+
+import pytest
+import re2
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import ConfigError
+from gateway.text.personal import PERSONAL
+from gateway.text.prefix import max_length, prefix_form
+from gateway.text.rules import Rule, RuleSet
+
+PATTERNS = [
+    r"\bab?c\b",
+    r"(?:ab|cd){1,3}e",
+    r"[ab]{2,4}c?",
+    r"a[^b]{0,3}d",
+    r"\b\d{2}(?:-\d{2}){1,2}\b",
+    r"x\B",
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(alphabet="abcdex1-2 ", max_size=12), more=st.text(alphabet="abcdex1-2 ", max_size=6))
+def test_what_is_released_no_later_text_can_claim(pattern: str, text: str, more: str) -> None:
+    """A match of the longer text that was not one before must begin in what was pending."""
+    rules = RuleSet([Rule("x", pattern)])
+    safe = len(text) - rules.pending(text)
+    before = {(d.start, d.end) for d in rules.find(text) if d.end <= safe}
+    after = {(d.start, d.end) for d in rules.find(text + more) if d.start < safe}
+    assert after == before
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_prefix_form_compiles(pattern: str) -> None:
+    assert re2.compile(prefix_form(pattern)).fullmatch("") is not None
+    assert max_length(pattern) < 20
+
+
+@pytest.mark.parametrize("pattern", ["a+", "a*", "^a", "a$", "(?=a)b", r"(a)\1", "("])
+def test_what_has_no_bounded_prefix_form_is_refused(pattern: str) -> None:
+    with pytest.raises(ConfigError):
+        RuleSet([Rule("x", pattern)])
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("email", "ada.lind+x@mail.example.co.uk"),
+        ("card", "4539148803436467"),
+        ("iban", "DE89 3704 0044 0532 0130 00"),
+        ("ssn", "536-90-4399"),
+        ("phone", "+49 30 901820"),
+        ("api_key", "xoxb-1234567890-abcdefghij"),
+        ("jwt", "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl"),
+        ("private_key", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----"),
+    ],
+)
+def test_personal_data_is_found_whole(label: str, text: str) -> None:
+    found = PERSONAL.find(f"see {text} here")
+    assert [(d.label, d.start, d.end) for d in found] == [(label, 4, 4 + len(text))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4539 1488 0343 6468", "DE89 3704 0044 0532 0130 03", "000-12-3456", "me@home", "2023-2024", "sk-short"],
+)
+def test_near_misses_are_left_alone(text: str) -> None:
+    assert PERSONAL.find(f"see {text} here") == []
+
+
+def test_a_long_text_is_searched_like_a_short_one() -> None:
+    filler = "lorem ipsum " * 1000
+    text = f"{filler}ada@example.org {filler}bob@example.org"
+    found = PERSONAL.find(text)
+    assert [text[d.start : d.end] for d in found] == ["ada@example.org", "bob@example.org"]
