@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
+from gateway.detector import Detector
 from gateway.errors import DefenseError, GatewayError, UpstreamError
+from gateway.fusion import Fusion
 from gateway.trail import Call, Footprint
 from gateway.transcript import Transcript
 from gateway.types import Defense, Deltas, Exchange, Mode, Risk, Upstream
@@ -15,6 +17,8 @@ from gateway.types import Defense, Deltas, Exchange, Mode, Risk, Upstream
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A defense with its place in one gateway: its unique name, mode and weight.
+
+    fuse: whether a detector may form a group with those next to it; any other defense stands alone.
 
     Around the defense it measures the time spent in it alone, as input phase until the upstream is
     first called and as output phase from then on, and turns whatever escapes it into a
@@ -25,6 +29,7 @@ class Layer:
     defense: Defense
     mode: Mode = "enforce"
     weight: float = 1.0
+    fuse: bool = True
 
     @property
     def risk(self) -> Risk:
@@ -49,10 +54,31 @@ class Layer:
 
 
 def chain(layers: Sequence[Layer], upstream: Upstream) -> Upstream:
-    """Fold `layers` around `upstream`: prompts pass them in order, answers in reverse order."""
-    for layer in reversed(layers):
-        upstream = partial(layer, upstream=upstream)
+    """Fold `layers` around `upstream`: prompts pass them in order, answers in reverse order.
+
+    Detectors that stand next to each other are one step of the fold, see `Fusion`.
+    """
+    for step in reversed(steps(layers)):
+        upstream = partial(step, upstream=upstream)
     return upstream
+
+
+def steps(layers: Sequence[Layer]) -> list[Layer | Fusion]:
+    """`layers` with each run of detectors that may be fused as one group."""
+    grouped: list[Layer | Fusion] = []
+    together = False
+    for layer in layers:
+        if not isinstance(layer.defense, Detector):
+            grouped.append(layer)
+            together = False
+            continue
+        last = grouped[-1] if grouped else None
+        if together and layer.fuse and isinstance(last, Fusion):
+            grouped[-1] = Fusion((*last.detectors, (layer.name, layer.defense)))
+        else:
+            grouped.append(Fusion(((layer.name, layer.defense),)))
+        together = layer.fuse
+    return grouped
 
 
 async def recorded(exchange: Exchange, upstream: Upstream) -> Deltas:

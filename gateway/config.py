@@ -145,6 +145,9 @@ def convert(entry: Entry, options: Mapping[str, Any], target: type) -> Any:
 def _layer(entry: Entry) -> Layer:
     options = dict(entry.options)
     name, mode = options.pop("name", None), options.pop("mode", "enforce")
+    fuse = options.pop("fuse", True)
+    if not isinstance(fuse, bool):
+        raise entry.error(f"must be true or false, not {fuse!r}", "fuse")
     if mode is False:  # what YAML 1.1 makes of a bare `off`
         mode = "off"
     defense = cast("Defense", build(dataclasses.replace(entry, options=options), "__call__"))
@@ -157,7 +160,7 @@ def _layer(entry: Entry) -> Layer:
         raise entry.error("must be lower-case letters, digits and underscores", "name")
     if mode not in ("enforce", "off"):
         raise entry.error(f"must be enforce or off, not {mode!r}", "mode")
-    return Layer(name, defense, cast("Literal['enforce', 'off']", mode))
+    return Layer(name, defense, cast("Literal['enforce', 'off']", mode), fuse=fuse)
 
 
 def _resolve(entry: Entry, use: str) -> object:

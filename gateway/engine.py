@@ -11,13 +11,25 @@ from pathlib import Path
 from time import perf_counter
 
 from gateway.chain import Layer, chain, recorded
-from gateway.detector import Detector, judge_text
+from gateway.detector import Detector
 from gateway.errors import ConfigError, InvalidRequestError, OverloadedError, UnknownModelError
+from gateway.fusion import Fusion
 from gateway.metrics import GatewayMetrics
 from gateway.record import Evidence, Outcome, build_record
 from gateway.tap import Tap
 from gateway.transcript import Transcript
-from gateway.types import ConnectedUpstream, Delta, Deltas, Exchange, Finding, Finish, Message, Upstream
+from gateway.types import (
+    ConnectedUpstream,
+    Delta,
+    Deltas,
+    Exchange,
+    Finding,
+    Finish,
+    Message,
+    Text,
+    ToolCallPart,
+    Upstream,
+)
 from gateway.unit import Headers, Unit, Units
 
 log = logging.getLogger(__name__)
@@ -108,11 +120,7 @@ class Engine:
         """
         route, exchange = self._admit(exchange, door)
         rollout = self.rollout
-        on = frozenset(
-            layer.name
-            for layer in self.layers
-            if layer.mode == "enforce" and layer.name not in rollout.killed
-        )
+        on = self._on(rollout)
         visit = _Visit(exchange, door, on, rollout.epoch, self._units.of(exchange, headers))
         place = self.tap is not None and self.tap.reserve()
         self._enter(1)
@@ -133,18 +141,17 @@ class Engine:
     async def check(self, messages: Sequence[Message], answer: str | None) -> list[Finding]:
         """What every detector finds in a prompt, an answer or both; no model is called."""
         exchange = Exchange(model="", messages=tuple(messages))
-        findings: list[Finding] = []
-        for layer in self.layers:
-            detector = layer.defense
-            if not isinstance(detector, Detector) or layer.mode == "off":
-                continue
-            own = replace(exchange, layer=layer.name)
-            if detector.side != "output":
-                for index, message in enumerate(messages):
-                    location = f"messages[{index}].content"
-                    findings += await judge_text(detector, own, "input", location, message.content)
-            if detector.side != "input" and answer is not None:
-                findings += await judge_text(detector, own, "output", "content", answer)
+        on = self._on(self.rollout)
+        every = Fusion(
+            tuple(
+                (layer.name, layer.defense)
+                for layer in self.layers
+                if layer.name in on and isinstance(layer.defense, Detector)
+            )
+        )
+        findings = [*(await every.judge_prompt(exchange)).findings]
+        if answer is not None:
+            findings += await every.judge_answer(exchange, answer)
         return findings
 
     def set_kill_switch(self, defense: str, killed: bool, reason: str) -> int:
@@ -162,6 +169,14 @@ class Engine:
             "kill switch of %s %s in epoch %d: %s", defense, "on" if killed else "off", rollout.epoch, reason
         )
         return rollout.epoch
+
+    def _on(self, rollout: Rollout) -> frozenset[str]:
+        """The defenses that are on for an exchange that starts now."""
+        return frozenset(
+            layer.name
+            for layer in self.layers
+            if layer.mode == "enforce" and layer.name not in rollout.killed
+        )
 
     def _admit(self, exchange: Exchange, door: str) -> tuple[Route, Exchange]:
         try:
@@ -211,10 +226,16 @@ class Engine:
             metrics.output_seconds[name].observe(footprint.output_seconds)
             metrics.held[name].observe(footprint.held_max)
             if footprint.allowed_on_error:
-                metrics.allowed_on_error[name].inc(footprint.allowed_on_error)
+                metrics.unchecked[name, "error"].inc(footprint.allowed_on_error)
+            if footprint.allowed_on_timeout:
+                metrics.unchecked[name, "timeout"].inc(footprint.allowed_on_timeout)
         if visit.first_token is not None:
             metrics.first_token_total.observe(visit.first_token)
-            metrics.first_token_gateway.observe(max(visit.first_token - visit.model_wait(), 0.0))
+            metrics.first_token_gateway.observe(trail.accounting.first_delta_added or 0.0)
+            metrics.held_exchange.observe(trail.accounting.held_max)
+            metrics.release_lag.observe(trail.accounting.release_lag)
+        if visit.outcome == "blocked":
+            metrics.delivered_before_block.observe(trail.accounting.delivered)
 
 
 class _Visit:
@@ -238,11 +259,18 @@ class _Visit:
             self.exchange.trail.findings.append(delta)
             return
         self._transcript.add(delta)
+        trail = self.exchange.trail
         if isinstance(delta, Finish):
-            blocked = any(finding.action == "block" for finding in self.exchange.trail.findings)
+            blocked = any(finding.action == "block" for finding in trail.findings)
             self.outcome = "blocked" if blocked else "completed"
-        elif self.first_token is None:
-            self.first_token = perf_counter() - self.exchange.trail.started
+            return
+        if isinstance(delta, Text):
+            trail.accounting.delivered += len(delta.text)
+        elif isinstance(delta, ToolCallPart):
+            trail.accounting.delivered += len(delta.name) + len(delta.arguments)
+        if self.first_token is None:
+            self.first_token = perf_counter() - trail.started
+            trail.accounting.first_delta_added = max(self.first_token - self.model_wait(), 0.0)
 
     def model_wait(self) -> float:
         """Seconds the first call to the model took to its first delta."""

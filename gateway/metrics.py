@@ -49,6 +49,7 @@ class GatewayMetrics:
         self.first_token_total = self.first_token.labels("total")
         self.first_token_gateway = self.first_token.labels("gateway")
         self._defenses(list(layers), registry)
+        self._release(registry)
         self.units = Counter(
             "crossrisk_units", "Exchanges by the source their unit came from", ["source"], registry=registry
         )
@@ -77,15 +78,15 @@ class GatewayMetrics:
         )
         held = Histogram(
             "crossrisk_held_characters",
-            "Most characters of an answer held back at once by one defense, per exchange",
+            "Most characters at the end of an answer that one defense still needed, per exchange",
             ["defense"],
             buckets=CHARACTERS,
             registry=registry,
         )
-        allowed = Counter(
-            "crossrisk_allowed_on_error",
-            "Checks that failed and were let pass by policy",
-            ["defense"],
+        unchecked = Counter(
+            "crossrisk_unchecked",
+            "Checks that failed or timed out and were let pass by policy",
+            ["defense", "cause"],
             registry=registry,
         )
         self._findings = Counter(
@@ -95,8 +96,29 @@ class GatewayMetrics:
         self.input_seconds = {name: seconds.labels(name, "input") for name in names}
         self.output_seconds = {name: seconds.labels(name, "output") for name in names}
         self.held = {name: held.labels(name) for name in names}
-        self.allowed_on_error = {name: allowed.labels(name) for name in names}
+        causes = ("error", "timeout")
+        self.unchecked = {(name, cause): unchecked.labels(name, cause) for name in names for cause in causes}
         self._labels = {layer.name: layer.defense.labels | {"unchecked"} for layer in layers}
+
+    def _release(self, registry: CollectorRegistry) -> None:
+        self.held_exchange = Histogram(
+            "crossrisk_stream_held_characters",
+            "Most characters of an answer held back at once, per exchange",
+            buckets=CHARACTERS,
+            registry=registry,
+        )
+        self.release_lag = Histogram(
+            "crossrisk_release_lag_seconds",
+            "Longest time a character of an answer waited for its release, per exchange",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.delivered_before_block = Histogram(
+            "crossrisk_delivered_before_block_characters",
+            "Characters of a blocked answer that had left before the span it was blocked for",
+            buckets=CHARACTERS,
+            registry=registry,
+        )
 
     def count_exchange(self, outcome: str, door: str) -> None:
         """One exchange ended."""

@@ -62,6 +62,7 @@ def build_record(evidence: Evidence) -> pb.Record:
         epoch=evidence.epoch,
         unit_hash=evidence.unit.hash,
         unit_source=evidence.unit.source,
+        accounting=wire.accounting_to_proto(trail),
     )
     record.started.FromNanoseconds(int((finished - (perf_counter() - trail.started)) * 1e9))
     record.finished.FromNanoseconds(int(finished * 1e9))
@@ -134,6 +135,7 @@ def _defense(layer: Layer, on: bool, trail: Trail) -> pb.DefenseRecord:
         findings=[wire.finding_to_proto(finding) for finding in findings],
         seconds=footprint.input_seconds + footprint.output_seconds if footprint else 0.0,
         allowed_on_error=footprint.allowed_on_error if footprint else 0,
+        allowed_on_timeout=footprint.allowed_on_timeout if footprint else 0,
     )
 
 

@@ -32,12 +32,31 @@ class Call:
 
 @dataclass(slots=True)
 class Footprint:
-    """What one defense cost and did in one exchange; times in seconds, hold-back in characters."""
+    """What one defense cost and did in one exchange; times in seconds.
+
+    `held_max`: most characters at the end of an answer that it alone still needed.
+    """
 
     input_seconds: float = 0.0
     output_seconds: float = 0.0
     held_max: int = 0
     allowed_on_error: int = 0
+    allowed_on_timeout: int = 0
+
+
+@dataclass(slots=True)
+class Accounting:
+    """What the release of one answer cost its client.
+
+    held_max: most characters held back at once; release_lag: longest wait of a character, seconds;
+    delivered: characters sent; first_delta_added: what the gateway added to the time to the first
+    delta, seconds, None before there is one.
+    """
+
+    held_max: int = 0
+    release_lag: float = 0.0
+    delivered: int = 0
+    first_delta_added: float | None = None
 
 
 @dataclass(slots=True)
@@ -48,7 +67,13 @@ class Trail:
     calls: list[Call] = field(default_factory=list)
     findings: "list[Finding]" = field(default_factory=list)
     footprints: dict[str, Footprint] = field(default_factory=dict)
+    accounting: Accounting = field(default_factory=Accounting)
 
     def footprint(self, defense: str) -> Footprint:
         """The footprint of `defense`, made on first use."""
         return self.footprints.setdefault(defense, Footprint())
+
+    @property
+    def unchecked(self) -> int:
+        """Checks that failed or timed out and were let pass by policy."""
+        return sum(print.allowed_on_error + print.allowed_on_timeout for print in self.footprints.values())

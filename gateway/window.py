@@ -1,114 +1,201 @@
 """The part of a text that detectors have not yet released."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
+from gateway.redaction import Writer
 from gateway.types import STRENGTH, Action, Detection
+
+PATIENCE = 32
+"""A window is looked at again once its new text is a 32nd of it, so that all looks together see at
+most 33 characters for each character of the text, whatever the cutting. Below 32 characters, and
+for deltas that are not tiny, that is at every delta; the longest extra wait is 3 % of what is held."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A final detection: `start` and `end` are code points of the whole text as it came in."""
+class Sighting:
+    """A detection, what is to happen to its span, and the number of the group's member that saw it."""
 
     start: int
     end: int
     label: str
     score: float
+    action: Action
+    member: int
+
+    @classmethod
+    def of(cls, detection: Detection, action: Action, member: int) -> "Sighting":
+        """The sighting of `detection`."""
+        return cls(detection.start, detection.end, detection.label, detection.score, action, member)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What may leave now: text with its redactions, and the verdicts that became final."""
+    """What may leave now.
 
-    text: str
-    verdicts: tuple[Verdict, ...] = ()
+    `text` has its redactions in place, `source` is the same part as it came in; `sightings` became
+    final, their spans count from the beginning of the whole text; `lag` is how long the oldest
+    released character waited, in seconds.
+    """
+
+    text: str = ""
+    source: str = ""
+    sightings: tuple[Sighting, ...] = ()
+    blocked: bool = False
+    lag: float = 0.0
+
+
+NOTHING = Release()
 
 
 class Window:
-    """Grows by pieces, shrinks by what is proven final; positions count from the text's beginning.
+    """Grows by pieces, shrinks by what is proven final.
 
-    `text` is what a detector looks at, `start` where its search begins: what lies before was
-    released already and serves as context (`lookbehind` characters of it are kept).
+    `text` is what detectors look at, `start` where the part to be judged begins: what lies before
+    was released already and serves as context (`lookbehind` characters of it are kept).
     """
 
-    __slots__ = ("_base", "lookbehind", "start", "text")
+    __slots__ = (
+        "_arrivals",
+        "_base",
+        "_new",
+        "_pieces",
+        "_received",
+        "_writer",
+        "lookbehind",
+        "start",
+        "text",
+    )
 
-    def __init__(self, lookbehind: int) -> None:
+    def __init__(self, lookbehind: int, writer: Writer) -> None:
         self.lookbehind = lookbehind
         self.text = ""
         self.start = 0
+        self._writer = writer
         self._base = 0
+        self._pieces: list[str] = []
+        self._new = 0
+        self._received = 0
+        self._arrivals: deque[tuple[int, float]] = deque()
 
     @property
     def held(self) -> int:
         """Characters received and not yet released."""
-        return len(self.text) - self.start
+        return len(self.text) - self.start + self._new
 
-    def release(self, detections: Iterable[Detection], pending: int, action: Action) -> Release:
-        """Cut off everything that no detection crosses and that the detector needs no more.
+    @property
+    def due(self) -> bool:
+        """Whether enough came in to look again."""
+        return self._new * PATIENCE >= len(self.text)
 
-        Raises ValueError for a detection that reaches outside of what was to be judged: released
-        text cannot be called back, so a detector that claims it is broken.
+    def push(self, piece: str) -> None:
+        """Take in the next piece of the text."""
+        self._pieces.append(piece)
+        self._new += len(piece)
+        self._received += len(piece)
+        self._arrivals.append((self._received, perf_counter()))
+
+    def gather(self) -> str:
+        """All that is to be looked at, as one text."""
+        if self._pieces:
+            self.text += "".join(self._pieces)
+            self._pieces.clear()
+            self._new = 0
+        return self.text
+
+    def release(self, found: Iterable[Sighting], cut: int, settle: Callable[[int], int]) -> Release:
+        """Cut off everything before `cut` that no sighting crosses.
+
+        `settle` moves a cut back to where the text may be parted.
         """
-        found = sorted(detections, key=lambda detection: (detection.start, -detection.end))
-        if found:
-            self._check_bounds(found)
-        cut = _last_cut(found, max(len(self.text) - pending, self.start))
-        final = [detection for detection in found if detection.end <= cut]
-        if action == "block" and final:
-            cut = final[0].start
-            released = self.text[self.start : cut]
-        elif action == "redact" and final:
-            released = _redacted(self.text, self.start, cut, final)
-        else:
-            released = self.text[self.start : cut]
-        verdicts = tuple(self._verdict(detection) for detection in final)
-        self._forget(cut)
-        return Release(released, verdicts)
+        ordered = sorted(found, key=lambda sighting: (sighting.start, -sighting.end, sighting.member))
+        cut = self._last_cut(ordered, cut, settle)
+        final = [sighting for sighting in ordered if sighting.end <= cut]
+        blocked = False
+        text = source = self.text[self.start : cut]
+        if final or not self._writer.verbatim:
+            regions = _regions(final)
+            block = next((region for region in regions if region.action == "block"), None)
+            if block is not None:
+                blocked, cut = True, block.start
+                source = self.text[self.start : cut]
+                final = [sighting for sighting in final if sighting.start < block.end]
+            text = self._written(regions, cut)
+        sightings = tuple(self._placed(sighting) for sighting in final)
+        return Release(text, source, sightings, blocked, self._forget(cut))
 
-    def _check_bounds(self, found: list[Detection]) -> None:
-        end = len(self.text)
-        for detection in found:
-            if not self.start <= detection.start < detection.end <= end:
-                raise ValueError("a detection lies outside of the text that was to be judged")
+    def _last_cut(self, found: Sequence[Sighting], cut: int, settle: Callable[[int], int]) -> int:
+        """The last position up to `cut` that lies inside no sighting and where nobody minds a cut."""
+        while True:
+            cut = max(cut, self.start)
+            moved = settle(cut)
+            for sighting in reversed(found):
+                if sighting.start < moved < sighting.end:
+                    moved = sighting.start
+            if moved >= cut or moved <= self.start:
+                return max(moved, self.start)
+            cut = moved
 
-    def _verdict(self, detection: Detection) -> Verdict:
-        start, end = self._base + detection.start, self._base + detection.end
-        return Verdict(start, end, detection.label, detection.score)
+    def _written(self, regions: Sequence["_Region"], cut: int) -> str:
+        pieces: list[str] = []
+        position = self.start
+        for region in regions:
+            if region.action != "redact" or region.end > cut:
+                continue
+            pieces.append(self._writer.keep(self.text[position : region.start]))
+            pieces.append(self._writer.replace(region.label, self.text[region.start : region.end]))
+            position = region.end
+        pieces.append(self._writer.keep(self.text[position:cut]))
+        return "".join(pieces)
 
-    def _forget(self, cut: int) -> None:
+    def _placed(self, sighting: Sighting) -> Sighting:
+        start, end = self._base + sighting.start, self._base + sighting.end
+        return Sighting(start, end, sighting.label, sighting.score, sighting.action, sighting.member)
+
+    def _forget(self, cut: int) -> float:
+        """Drop what lies before `cut`, but for the context; how long its oldest character waited."""
+        if cut == self.start:
+            return 0.0
+        lag = perf_counter() - self._arrivals[0][1]
         keep_from = max(cut - self.lookbehind, 0)
         self.text = self.text[keep_from:]
         self.start = cut - keep_from
         self._base += keep_from
+        released = self._base + self.start
+        while self._arrivals and self._arrivals[0][0] <= released:
+            self._arrivals.popleft()
+        return lag
 
 
-def _last_cut(found: list[Detection], cut: int) -> int:
-    """The last position up to `cut` that lies inside no detection."""
-    for detection in sorted(found, key=lambda detection: detection.start, reverse=True):
-        if detection.start < cut < detection.end:
-            cut = detection.start
-    return cut
+@dataclass(slots=True)
+class _Region:
+    """Sightings that overlap, taken as one: the strongest action, and of those the longest, names it."""
+
+    start: int
+    end: int
+    action: Action
+    label: str
+    length: int
+
+    def add(self, sighting: Sighting) -> None:
+        self.end = max(self.end, sighting.end)
+        length = sighting.end - sighting.start
+        if (STRENGTH[sighting.action], length) > (STRENGTH[self.action], self.length):
+            self.action, self.label, self.length = sighting.action, sighting.label, length
 
 
-def _redacted(text: str, start: int, cut: int, final: list[Detection]) -> str:
-    pieces: list[str] = []
-    position = start
-    for detection in final:
-        if detection.start >= position:
-            pieces += text[position : detection.start], placeholder(detection.label)
-        position = max(position, detection.end)
-    pieces.append(text[position:cut])
-    return "".join(pieces)
-
-
-def placeholder(label: str) -> str:
-    """What stands in the place of a redacted span.
-
-    >>> placeholder("email")
-    '[EMAIL]'
-    """
-    return f"[{label.upper()}]"
+def _regions(found: Sequence[Sighting]) -> list[_Region]:
+    """`found`, ordered by start, as regions that do not overlap."""
+    regions: list[_Region] = []
+    for sighting in found:
+        if regions and sighting.start < regions[-1].end:
+            regions[-1].add(sighting)
+        else:
+            length = sighting.end - sighting.start
+            regions.append(_Region(sighting.start, sighting.end, sighting.action, sighting.label, length))
+    return regions
 
 
 def strongest(actions: Iterable[Action]) -> Action | None:

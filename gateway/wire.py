@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast, get_args
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from gateway.errors import InvalidRequestError
+from gateway.trail import Trail
 from gateway.types import (
     Action,
     Channel,
@@ -169,8 +170,25 @@ def response_from_delta(delta: Text | ToolCallPart) -> pb.ChatResponse:
     return response
 
 
+def accounting_to_proto(trail: Trail) -> pb.Accounting:
+    """What the release of the answer cost, so far."""
+    accounting = trail.accounting
+    return pb.Accounting(
+        held_characters=accounting.held_max,
+        release_lag_seconds=accounting.release_lag,
+        delivered_characters=accounting.delivered,
+        first_delta_added_seconds=accounting.first_delta_added or 0.0,
+        unchecked=trail.unchecked,
+    )
+
+
 def end_response(
-    finish: Finish, usage: Usage | None, findings: Iterable[Finding], exchange_id: str, model: str
+    finish: Finish,
+    usage: Usage | None,
+    findings: Iterable[Finding],
+    exchange_id: str,
+    model: str,
+    accounting: pb.Accounting | None = None,
 ) -> pb.ChatResponse:
     """The last message of the stream; findings keep their order."""
     end = pb.ChatEnd(
@@ -178,6 +196,7 @@ def end_response(
         findings=map(finding_to_proto, findings),
         exchange_id=exchange_id,
         model=model,
+        accounting=accounting,
     )
     if usage is not None:
         end.usage.prompt_tokens = usage.prompt_tokens

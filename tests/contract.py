@@ -77,8 +77,14 @@ def arguments_of(deltas: Iterable[Delta]) -> str:
     return "".join(delta.arguments for delta in deltas if isinstance(delta, ToolCallPart))
 
 
-def verdict_of(deltas: Iterable[Delta]) -> list[tuple[str, str, int, int]]:
-    return [(d.label, d.location, d.start, d.end) for d in deltas if isinstance(d, Finding)]
+def names_of(deltas: Iterable[Delta]) -> list[str]:
+    return [delta.name for delta in deltas if isinstance(delta, ToolCallPart) and delta.name]
+
+
+def verdict_of(deltas: Iterable[Delta]) -> list[tuple[str, int, int, str, str]]:
+    # Sorted: what only flags looks at text once it is released, so it may report later than others.
+    found = [(d.location, d.start, d.end, d.label, d.defense) for d in deltas if isinstance(d, Finding)]
+    return sorted(found)
 
 
 async def check_defense(defense: Defense) -> None:
@@ -102,12 +108,15 @@ async def check_closes(defense: Defense) -> None:
     assert upstream.opened == upstream.closed
 
 
-async def check_cutting(defense: Defense, text: str, cuts: Sequence[Sequence[int]]) -> None:
+async def check_cutting(
+    defenses: Defense | Sequence[Defense], text: str, cuts: Sequence[Sequence[int]]
+) -> None:
     """However `text` is cut, the same bytes leave and the same verdict falls."""
-    whole = await collect([defense], Listed(answer(text)))
+    chained = defenses if isinstance(defenses, Sequence) else [defenses]
+    whole = await collect(chained, Listed(answer(text)))
     for cut in cuts:
         edges = [0, *sorted({edge for edge in cut if 0 <= edge <= len(text)}), len(text)]
         pieces = [text[start:end] for start, end in pairwise(edges)]
-        parts = await collect([defense], Listed(answer(*pieces)))
+        parts = await collect(chained, Listed(answer(*pieces)))
         assert text_of(parts) == text_of(whole), cut
         assert verdict_of(parts) == verdict_of(whole), cut

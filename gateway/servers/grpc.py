@@ -77,7 +77,8 @@ class GatewayServicer:
                     usage = delta
                 elif isinstance(delta, Finish):
                     model = exchange.model or self._engine.default_model
-                    end = wire.end_response(delta, usage, findings, exchange.id, model)
+                    accounting = wire.accounting_to_proto(exchange.trail)
+                    end = wire.end_response(delta, usage, findings, exchange.id, model, accounting)
                     await context.write(end.SerializeToString())
 
     async def _check(self, request: bytes, context: _Context) -> bytes:

@@ -12,6 +12,8 @@ from gateway.types import Detection
 Check = Callable[[str], int]
 """How many leading characters of a candidate are the real thing; 0 for none of it."""
 
+LARGE = 20_000
+"""Past so many characters a text is searched in a thread, so that it does not stall every other exchange."""
 _BLOCK = 2048
 
 

@@ -118,18 +118,34 @@ class ToolCallDelta(_message.Message):
     def __init__(self, index: _Optional[int] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., arguments: _Optional[str] = ...) -> None: ...
 
 class ChatEnd(_message.Message):
-    __slots__ = ("finish_reason", "usage", "findings", "exchange_id", "model")
+    __slots__ = ("finish_reason", "usage", "findings", "exchange_id", "model", "accounting")
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     EXCHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
     finish_reason: str
     usage: Usage
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
     exchange_id: str
     model: str
-    def __init__(self, finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., exchange_id: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+    accounting: Accounting
+    def __init__(self, finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., exchange_id: _Optional[str] = ..., model: _Optional[str] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
+
+class Accounting(_message.Message):
+    __slots__ = ("held_characters", "release_lag_seconds", "delivered_characters", "first_delta_added_seconds", "unchecked")
+    HELD_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_LAG_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_DELTA_ADDED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    UNCHECKED_FIELD_NUMBER: _ClassVar[int]
+    held_characters: int
+    release_lag_seconds: float
+    delivered_characters: int
+    first_delta_added_seconds: float
+    unchecked: int
+    def __init__(self, held_characters: _Optional[int] = ..., release_lag_seconds: _Optional[float] = ..., delivered_characters: _Optional[int] = ..., first_delta_added_seconds: _Optional[float] = ..., unchecked: _Optional[int] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("prompt_tokens", "completion_tokens")

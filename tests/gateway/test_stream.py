@@ -76,7 +76,7 @@ class AfterPassword(Detector):
                 found.append(Detection(position, end, "password"))
         return found
 
-    def pending(self, text: str) -> int:
+    def pending(self, text: str, start: int = 0) -> int:
         size = 0
         while size < len(text) and text[-1 - size].isalnum():
             size += 1

@@ -1,0 +1,268 @@
+"""One text on its way through a group of detectors."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from gateway.errors import DefenseError
+from gateway.redaction import PlainWriter, Writer
+from gateway.text import views
+from gateway.text.rules import LARGE
+from gateway.trail import Accounting, Footprint
+from gateway.types import Detection, Exchange, Finding, Side
+from gateway.window import NOTHING, Release, Sighting, Window
+
+if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the import would be a cycle
+    from gateway.detector import Detector
+
+
+@dataclass(slots=True)
+class Member:
+    """A detector in one exchange: under which name it looks, and where its cost is noted."""
+
+    name: str
+    detector: "Detector"
+    exchange: Exchange
+    side: Side
+    footprint: Footprint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.footprint = self.exchange.trail.footprint(self.name)
+
+    def pending(self, text: str, reading: views.Reading, start: int) -> int:
+        """Code points at the end of `text` that this detector may still need, in any view of it."""
+        detector = self.detector
+        most = detector.pending(text, start)
+        for view in reading.views:
+            if self._looks_at(view) and view.open:
+                index = len(view.text) - detector.pending(view.text, view.start)
+                most = max(most, len(text) - view.source_start(index))
+        self.footprint.held_max = max(self.footprint.held_max, most)
+        return most
+
+    async def detect(self, text: str, reading: views.Reading, start: int, cut: int) -> list[Detection]:
+        """What this detector is sure of from `start` on, in any view of `text`."""
+        detector = self.detector
+        whole = text if detector.lookahead is None else text[: cut + detector.lookahead]
+        found = _within(await self._detect(whole, start), start, len(whole))
+        if detector.normalise and reading.views:
+            for view in filter(self._looks_at, reading.views):
+                for seen in _within(await self._detect(view.text, view.start), view.start, len(view.text)):
+                    span = view.source(seen.start, seen.end)
+                    found.append(Detection(span.start, span.end, seen.label, seen.score))
+            found = _united(found)
+        return [detection for detection in found if detection.score >= detector.threshold]
+
+    def _looks_at(self, view: views.View) -> bool:
+        # One that wants no text after the cut looks at pieces of its own making, and folds them itself.
+        return self.detector.normalise and not (view.open and self.detector.lookahead is not None)
+
+    async def _detect(self, text: str, start: int) -> Sequence[Detection]:
+        if self.detector.timeout is None:
+            return await self.detector.detect(text, self.exchange, start)
+        async with asyncio.timeout(self.detector.timeout):
+            return await self.detector.detect(text, self.exchange, start)
+
+    def fail(self, error: Exception) -> bool:
+        """Note that a check failed and its text passes; whether it is flagged.
+
+        Raises DefenseError when the policy is `block`.
+        """
+        late = isinstance(error, TimeoutError)
+        policy = self.detector.on_timeout if late else self.detector.on_error
+        if policy == "block":
+            raise DefenseError(f"defense {self.name} {'timed out' if late else 'failed'}") from error
+        if late:
+            self.footprint.allowed_on_timeout += 1
+        else:
+            self.footprint.allowed_on_error += 1
+        return policy == "flag"
+
+    def book(self, seconds: float) -> None:
+        """Note time spent looking."""
+        if self.side == "input":
+            self.footprint.input_seconds += seconds
+        else:
+            self.footprint.output_seconds += seconds
+
+
+def _within(found: Sequence[Detection], start: int, end: int) -> list[Detection]:
+    """`found`; released text cannot be called back, so a detector that claims it is broken."""
+    for detection in found:
+        if not start <= detection.start < detection.end <= end:
+            raise ValueError("a detection lies outside of the text that was to be judged")
+    return list(found)
+
+
+def _united(found: list[Detection]) -> list[Detection]:
+    """`found`, with what overlaps under one label as one: two views may show the same thing."""
+    united: list[Detection] = []
+    for detection in sorted(found, key=lambda detection: (detection.label, detection.start)):
+        last = united[-1] if united else None
+        if last is not None and last.label == detection.label and detection.start < last.end:
+            end, score = max(last.end, detection.end), max(last.score, detection.score)
+            united[-1] = Detection(last.start, end, last.label, score)
+        else:
+            united.append(detection)
+    return united
+
+
+_AS_IT_IS = views.Reading((), 0)
+
+
+class Pass:
+    """One window and the members that look through it, all at the same text."""
+
+    __slots__ = ("_aligning", "_failed", "_members", "_reads", "_waiting", "unchecked", "window")
+
+    def __init__(self, members: Sequence[Member], writer: Writer) -> None:
+        self._members = members
+        self._waiting = sum(not member.detector.inline for member in members)
+        self._aligning = [
+            member.detector.align for member in members if member.detector.lookahead is not None
+        ]
+        self._reads = any(member.detector.normalise for member in members)
+        lookbehind = max(member.detector.lookbehind for member in members)
+        self.window = Window(max(views.LOOKBEHIND, lookbehind), writer)
+        self.unchecked: list[int] = []
+        self._failed: set[int] = set()
+
+    async def push(self, piece: str, final: bool) -> Release:
+        """Take in `piece`, give out what is final; raises DefenseError when a check fails closed."""
+        window = self.window
+        if piece:
+            window.push(piece)
+        if not (final or window.due) or not window.held:
+            return NOTHING
+        text = window.gather()
+        reading = await _read(text, window.start) if self._reads else _AS_IT_IS
+        self._failed.clear()
+        settle = self._settler(text, reading, final)
+        cut = settle(len(text) if final else len(text) - self._pending(text, reading))
+        if cut <= window.start:  # nothing could leave, whatever was found
+            return NOTHING
+        return window.release(await self._detect(text, reading, cut), cut, settle)
+
+    def _settler(self, text: str, reading: views.Reading, final: bool) -> Callable[[int], int]:
+        """What moves a cut back to where nobody minds it; nobody minds one at the end of it all."""
+        aligning, start = self._aligning, self.window.start
+        if not aligning:
+            return reading.settle
+
+        def settle(position: int) -> int:
+            if final and position == len(text):
+                return position
+            position = reading.settle(position)
+            return min(align(text, start, position) for align in aligning)
+
+        return settle
+
+    def _pending(self, text: str, reading: views.Reading) -> int:
+        most, start = reading.unsettled, self.window.start
+        for index, member in enumerate(self._members):
+            began = perf_counter()
+            try:
+                most = max(most, member.pending(text, reading, start))
+            except Exception as error:
+                self._fail(index, error)
+            member.book(perf_counter() - began)
+        return most
+
+    async def _detect(self, text: str, reading: views.Reading, cut: int) -> list[Sighting]:
+        looks = [self._look(index, text, reading, cut) for index in range(len(self._members))]
+        if self._waiting < 2:
+            return [sighting for look in looks for sighting in await look]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(look) for look in looks]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return [sighting for task in tasks for sighting in task.result()]
+
+    async def _look(self, index: int, text: str, reading: views.Reading, cut: int) -> list[Sighting]:
+        if index in self._failed:
+            return []
+        member = self._members[index]
+        began = perf_counter()
+        try:
+            found = await member.detect(text, reading, self.window.start, cut)
+        except Exception as error:
+            self._fail(index, error)
+            found = []
+        member.book(perf_counter() - began)
+        return [Sighting.of(detection, member.detector.action, index) for detection in found]
+
+    def _fail(self, index: int, error: Exception) -> None:
+        self._failed.add(index)
+        if self._members[index].fail(error):
+            self.unchecked.append(index)
+
+
+async def _read(text: str, start: int) -> views.Reading:
+    # One huge text must not stall every other exchange.
+    if len(text) - start > LARGE:
+        return await asyncio.to_thread(views.read, text, start)
+    return views.read(text, start)
+
+
+class Lane:
+    """One text, through those who may change it and then past those who only flag.
+
+    Who only flags holds nothing back: it looks at the source of what is released, so what it
+    reports depends on the text that was let through and on nothing else.
+    """
+
+    __slots__ = ("_accounting", "_acting", "_flagging", "_location", "_members", "blocked", "findings")
+
+    def __init__(self, members: Sequence[Member], location: str, writer: Writer | None = None) -> None:
+        acting = [member for member in members if member.detector.action != "flag"]
+        flagging = [member for member in members if member.detector.action == "flag"]
+        self._acting = Pass(acting, writer or PlainWriter()) if acting else None
+        self._flagging = Pass(flagging, PlainWriter()) if flagging else None
+        self._members = (acting, flagging)
+        self._location = location
+        # What a prompt waits is time before the model, not before a character of the answer.
+        answering = members[0].side == "output"
+        self._accounting = members[0].exchange.trail.accounting if answering else Accounting()
+        self.blocked = False
+        self.findings: list[Finding] = []
+
+    async def push(self, piece: str, final: bool = False) -> Release:
+        """Take in `piece`, give out what is final; `findings` and `blocked` say what was seen."""
+        release = Release(piece, piece)
+        if self._acting is not None:
+            release = await self._acting.push(piece, final)
+            self._report(self._acting, 0, release)
+            self.blocked |= release.blocked
+            accounting, held = self._accounting, self._acting.window.held
+            if held > accounting.held_max:
+                accounting.held_max = held
+            if release.lag > accounting.release_lag:
+                accounting.release_lag = release.lag
+        if self._flagging is not None:
+            ended = final or release.blocked
+            self._report(self._flagging, 1, await self._flagging.push(release.source, ended))
+        return release
+
+    def take_findings(self) -> list[Finding]:
+        """What was found since the last call."""
+        findings, self.findings = self.findings, []
+        return findings
+
+    def _report(self, looked: Pass, kind: int, release: Release) -> None:
+        members = self._members[kind]
+        for index in looked.unchecked:
+            self.findings.append(
+                self._finding(members[index], Sighting(0, 0, "unchecked", 1.0, "flag", index))
+            )
+        looked.unchecked.clear()
+        for sighting in release.sightings:
+            self.findings.append(self._finding(members[sighting.member], sighting))
+
+    def _finding(self, member: Member, seen: Sighting) -> Finding:
+        risk, side, place = member.detector.risk, member.side, self._location
+        return Finding(
+            member.name, risk, seen.label, seen.action, side, place, seen.start, seen.end, seen.score
+        )

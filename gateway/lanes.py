@@ -1,0 +1,186 @@
+"""All texts of an exchange, each in a lane of its own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.lane import Lane, Member
+from gateway.redaction import JsonWriter, Writer
+from gateway.types import Delta, Finding, Finish, Message, Text, ToolCall, ToolCallPart
+from gateway.window import Release
+
+
+class PromptLanes:
+    """Judges the turns of a prompt: what each says, and the calls it makes."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self.findings: list[Finding] = []
+        self.blocked = False
+        self.rewritten = False
+
+    async def judge(self, number: int, message: Message) -> Message:
+        """Turn `number` as it may go on."""
+        place = f"messages[{number}]"
+        content = await self._judge(f"{place}.content", message.content)
+        name = await self._judge(f"{place}.name", message.name)
+        calls = [
+            await self._judge_call(f"{place}.tool_calls[{index}]", call)
+            for index, call in enumerate(message.tool_calls)
+        ]
+        if not self.rewritten:
+            return message
+        return replace(message, content=content, name=name, tool_calls=tuple(calls))
+
+    async def _judge_call(self, place: str, call: ToolCall) -> ToolCall:
+        name = await self._judge(f"{place}.name", call.name)
+        arguments = await self._judge(f"{place}.arguments", call.arguments, JsonWriter())
+        return ToolCall(call.id, name, arguments)
+
+    async def _judge(self, location: str, text: str, writer: Writer | None = None) -> str:
+        if not text:
+            return text
+        lane = Lane(self._members, location, writer)
+        release = await lane.push(text, final=True)
+        self.findings += lane.take_findings()
+        self.blocked |= lane.blocked
+        if release.text == release.source:
+            return text
+        self.rewritten = True
+        return release.text
+
+
+class AnswerLanes:
+    """Takes the deltas of an answer, gives those that may leave.
+
+    Each channel, each tool call's name and each tool call's arguments is a text of its own. A tool
+    call's id and name leave together, once its name is complete.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self._texts: dict[str, _TextLane] = {}
+        self._calls: dict[int, _ToolCallLanes] = {}
+        self._open_call: _ToolCallLanes | None = None
+        self.blocked = False
+
+    async def take(self, delta: Delta | None) -> Sequence[Delta]:
+        """What may leave after `delta` came in; when `blocked`, a finish is the last of it."""
+        if delta is None:
+            return ()
+        if not self._members:
+            return (delta,)
+        if isinstance(delta, Text):
+            text = self._texts.get(delta.channel)
+            if text is None:
+                text = self._texts[delta.channel] = _TextLane(self._members, delta)
+            return self._checked(await text.take(delta))
+        if isinstance(delta, ToolCallPart):
+            return await self._take_part(delta)
+        if isinstance(delta, Finish):
+            return await self._end(delta)
+        return (delta,)
+
+    async def _take_part(self, part: ToolCallPart) -> Sequence[Delta]:
+        call = self._calls.get(part.index)
+        if call is None:
+            call = self._calls[part.index] = _ToolCallLanes(self._members, part.index)
+        out: list[Delta] = []
+        if self._open_call is not None and self._open_call is not call:  # so its name is complete
+            out += self._checked(await self._open_call.end_name())
+        self._open_call = call
+        if not self.blocked:
+            out += self._checked(await call.take(part))
+        return out
+
+    async def _end(self, finish: Finish) -> Sequence[Delta]:
+        out: list[Delta] = []
+        lanes: list[_TextLane | _ToolCallLanes] = [*self._texts.values(), *self._calls.values()]
+        for lane in lanes:
+            out += self._checked(await lane.end())
+            if self.blocked:
+                return out
+        return [*out, finish]
+
+    def _checked(self, out: "_Out") -> Sequence[Delta]:
+        if not out.blocked:
+            return out.deltas
+        self.blocked = True
+        return [*out.deltas, Finish("content_filter")]
+
+
+class _Out:
+    """Deltas that may leave, and whether they are the last."""
+
+    __slots__ = ("blocked", "deltas")
+
+    def __init__(self, blocked: bool, deltas: Sequence[Delta]) -> None:
+        self.blocked = blocked
+        self.deltas = deltas
+
+
+class _TextLane:
+    __slots__ = ("_kind", "_lane")
+
+    def __init__(self, members: Sequence[Member], kind: Text) -> None:
+        self._kind = kind
+        self._lane = Lane(members, kind.channel)
+
+    async def take(self, delta: Text) -> _Out:
+        return self._out(await self._lane.push(delta.text), delta)
+
+    async def end(self) -> _Out:
+        return self._out(await self._lane.push("", final=True), self._kind)
+
+    def _out(self, release: Release, delta: Text) -> _Out:
+        out: list[Delta] = []
+        if release.text:
+            same = release.text == delta.text
+            out.append(delta if same else Text(release.text, self._kind.channel))
+        if self._lane.findings:
+            out += self._lane.take_findings()
+        return _Out(self._lane.blocked, out)
+
+
+class _ToolCallLanes:
+    __slots__ = ("_arguments", "_head", "_index", "_name")
+
+    def __init__(self, members: Sequence[Member], index: int) -> None:
+        self._index = index
+        self._head: ToolCallPart | None = None
+        self._name = Lane(members, f"tool_calls[{index}].name")
+        self._arguments = Lane(members, f"tool_calls[{index}].arguments", JsonWriter())
+
+    async def take(self, part: ToolCallPart) -> _Out:
+        if part.id or part.name:
+            head = self._head or ToolCallPart(self._index)
+            release = await self._name.push(part.name)
+            self._head = replace(head, id=head.id + part.id, name=head.name + release.text)
+        if not part.arguments:
+            return _Out(False, ())
+        named = await self.end_name()
+        if named.blocked:
+            return named
+        return self._out(named.deltas, await self._arguments.push(part.arguments))
+
+    async def end_name(self) -> _Out:
+        """The name is complete: id and name leave."""
+        if self._head is None:
+            return _Out(False, ())
+        release = await self._name.push("", final=True)
+        head, self._head = self._head, None
+        out: list[Delta] = []
+        if not self._name.blocked:
+            out.append(replace(head, name=head.name + release.text))
+        return _Out(self._name.blocked, [*out, *self._name.take_findings()])
+
+    async def end(self) -> _Out:
+        named = await self.end_name()
+        if named.blocked:
+            return named
+        return self._out(named.deltas, await self._arguments.push("", final=True))
+
+    def _out(self, before: Sequence[Delta], release: Release) -> _Out:
+        out: list[Delta] = [*before]
+        if release.text:
+            out.append(ToolCallPart(self._index, arguments=release.text))
+        return _Out(self._arguments.blocked, [*out, *self._arguments.take_findings()])
