@@ -141,12 +141,11 @@ class Engine:
     async def check(self, messages: Sequence[Message], answer: str | None) -> list[Finding]:
         """What every detector finds in a prompt, an answer or both; no model is called."""
         exchange = Exchange(model="", messages=tuple(messages))
-        on = self._on(self.rollout)
         every = Fusion(
             tuple(
                 (layer.name, layer.defense)
                 for layer in self.layers
-                if layer.name in on and isinstance(layer.defense, Detector)
+                if layer.mode != "off" and isinstance(layer.defense, Detector)
             )
         )
         findings = [*(await every.judge_prompt(exchange)).findings]

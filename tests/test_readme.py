@@ -97,10 +97,13 @@ def test_the_tables_of_the_readme_list_what_there_is() -> None:
 def test_the_detector_table_tells_the_defaults() -> None:
     text = (ROOT / "README.md").read_text()
     prompt, _, leak = (layer.defense for layer in read_config(ROOT / "deploy/crossrisk.yaml").layers())
-    for name in ("action", "side", "threshold", "on_error", "timeout"):
+    for name in ("action", "side", "threshold", "stands", "timeout", "on_error", "on_timeout", "normalise"):
         [row] = re.findall(rf"^\| `{name}` \|(.*)\|$", text, re.MULTILINE)
         cells = [cell.strip().replace("`", "").removesuffix(" only") for cell in row.split("|")][1:3]
-        told = [str(getattr(detector, name)).replace("None", "none") for detector in (prompt, leak)]
+        told = [
+            str(getattr(detector, name)).replace("None", "none").replace("True", "true")
+            for detector in (prompt, leak)
+        ]
         assert cells == told, name
 
 

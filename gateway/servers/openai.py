@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.errors import InvalidRequestError
 from gateway.servers.status import public_message, status_of
+from gateway.trail import Trail
 from gateway.transcript import Transcript
 from gateway.types import Delta, Exchange, Finding, Finish, Text, ToolCallPart, Usage
 
@@ -43,6 +44,7 @@ class Completion:
 
     def __init__(self, exchange: Exchange, default_model: str) -> None:
         self._head = _head(exchange, default_model, "chat.completion")
+        self._trail = exchange.trail
         self._transcript = Transcript()
         self._findings: list[Finding] = []
         self._usage: Usage | None = None
@@ -79,7 +81,7 @@ class Completion:
             **self._head,
             "choices": [choice],
             "usage": _usage(self._usage),
-            "crossrisk": {"findings": [msgspec.to_builtins(finding) for finding in self._findings]},
+            "crossrisk": _told(self._findings, self._trail),
         }
 
 
@@ -91,6 +93,7 @@ class Events:
         self._open = b"data: " + head[:-1]
         self._delta = self._open + b',"choices":[{"index":0,"finish_reason":null,"delta":'
         self._include_usage = include_usage
+        self._trail = exchange.trail
         self._usage: Usage | None = None
         self._findings: list[Finding] = []
         self._begun = False
@@ -121,7 +124,7 @@ class Events:
     def _end(self, finish: Finish) -> bytes:
         last: dict[str, Any] = {
             "choices": [{"index": 0, "delta": {}, "finish_reason": finish.reason}],
-            "crossrisk": {"findings": [msgspec.to_builtins(finding) for finding in self._findings]},
+            "crossrisk": _told(self._findings, self._trail),
         }
         events = self._open + b"," + msgspec.json.encode(last)[1:] + b"\n\n"
         if self._include_usage:
@@ -145,6 +148,21 @@ def _tool_call(part: ToolCallPart) -> dict[str, Any]:
         return {"index": part.index, "function": function}
     named = {"name": part.name, **function}
     return {"index": part.index, "id": part.id, "type": "function", "function": named}
+
+
+def _told(findings: list[Finding], trail: Trail) -> dict[str, Any]:
+    """What the gateway says of an answer beside the answer."""
+    accounting = trail.accounting
+    return {
+        "findings": [msgspec.to_builtins(finding) for finding in findings],
+        "accounting": {
+            "held_characters": accounting.held_max,
+            "release_lag_seconds": accounting.release_lag,
+            "delivered_characters": accounting.delivered,
+            "first_delta_added_seconds": accounting.first_delta_added or 0.0,
+            "unchecked": trail.unchecked,
+        },
+    }
 
 
 def _usage(usage: Usage | None) -> dict[str, int] | None:

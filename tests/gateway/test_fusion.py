@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import pytest
@@ -389,7 +390,7 @@ def test_clean_tool_calls_round_trip_whatever_the_cutting(data: st.DataObject) -
     arguments = data.draw(st.text(max_size=40))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(arguments)), max_size=6)))
     edges = [0, *cuts, len(arguments)]
-    pieces = [arguments[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [arguments[a:b] for a, b in pairwise(edges)]
     parts: list[Delta] = [ToolCallPart(0, "id", "look_up"), *(ToolCallPart(0, arguments=p) for p in pieces)]
     out = asyncio.run(contract.collect([Words(), Endings()], contract.Listed([*parts, Finish("tool_calls")])))
     if not contract.verdict_of(out):

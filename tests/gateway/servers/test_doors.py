@@ -90,7 +90,12 @@ async def test_grpc_clients_get_deltas_and_one_end(kind: str) -> None:
         assert [(f.defense, f.label, f.start, f.end) for f in end.findings] == [
             ("leak_filter", "email", 9, 24)
         ]
-        assert "ada" not in str(end)
+        assert "ada@" not in str(end)
+        cost = end.accounting
+        assert cost.delivered_characters == len(text)
+        assert len("ada@example.org") <= cost.held_characters <= len("Write to ada@example.org today.")
+        assert cost.release_lag_seconds > 0
+        assert cost.unchecked == 0
         text, end = await chat(running.grpc, BLOCKED)
         assert (text, end.finish_reason if end else "") == ("", "content_filter")
 
