@@ -42,6 +42,18 @@ class Member:
         self.footprint.held_max = max(self.footprint.held_max, most)
         return most
 
+    def glance(self, text: str, start: int) -> int | None:
+        """What `pending` says, if the detector is sure that there is nothing before that."""
+        began = perf_counter()
+        try:
+            most = self.detector.glance(text, start)
+        except Exception:
+            return None  # it fails again, and by policy, when it looks
+        if most is not None and most > self.footprint.held_max:
+            self.footprint.held_max = most
+        self.book(perf_counter() - began)
+        return most
+
     async def detect(self, text: str, reading: views.Reading, start: int, cut: int) -> list[Detection]:
         """What this detector is sure of from `start` on, in any view of `text`."""
         detector = self.detector
@@ -129,12 +141,30 @@ class Pass:
         self.unchecked: list[int] = []
         self._failed: set[int] = set()
 
-    async def push(self, piece: str, final: bool) -> Release:
-        """Take in `piece`, give out what is final; raises DefenseError when a check fails closed."""
+    def take(self, piece: str) -> Release | None:
+        """Take in `piece`, give out what is final if a glance is enough; else None, and a look is due."""
         window = self.window
-        if piece:
-            window.push(piece)
-        if not (final or window.due) or not window.held:
+        window.push(piece)
+        if not window.due:
+            return NOTHING
+        text, start = window.gather(), window.start
+        if len(text) > LARGE:
+            return None
+        reading = views.read(text, start) if self._reads else _AS_IT_IS
+        if reading.views:
+            return None
+        most = reading.unsettled
+        for member in self._members:
+            needed = member.glance(text, start)
+            if needed is None:
+                return None
+            most = max(most, needed)
+        return window.let_go(reading.settle(len(text) - most))
+
+    async def look(self, final: bool) -> Release:
+        """Give out what is final; raises DefenseError when a check fails closed."""
+        window = self.window
+        if not window.held:
             return NOTHING
         text = window.gather()
         reading = await _read(text, window.start) if self._reads else _AS_IT_IS
@@ -233,18 +263,21 @@ class Lane:
         """Take in `piece`, give out what is final; `findings` and `blocked` say what was seen."""
         release = Release(piece, piece)
         if self._acting is not None:
-            release = await self._acting.push(piece, final)
+            release = await _pushed(self._acting, piece, final)
             self._report(self._acting, 0, release)
             self.blocked |= release.blocked
-            accounting, held = self._accounting, self._acting.window.held
-            if held > accounting.held_max:
-                accounting.held_max = held
-            if release.lag > accounting.release_lag:
-                accounting.release_lag = release.lag
+            self._account(release, self._acting.window.held)
         if self._flagging is not None:
             ended = final or release.blocked
-            self._report(self._flagging, 1, await self._flagging.push(release.source, ended))
+            self._report(self._flagging, 1, await _pushed(self._flagging, release.source, ended))
         return release
+
+    def _account(self, release: Release, held: int) -> None:
+        accounting = self._accounting
+        if held > accounting.held_max:
+            accounting.held_max = held
+        if release.lag > accounting.release_lag:
+            accounting.release_lag = release.lag
 
     def take_findings(self) -> list[Finding]:
         """What was found since the last call."""
@@ -252,6 +285,8 @@ class Lane:
         return findings
 
     def _report(self, looked: Pass, kind: int, release: Release) -> None:
+        if not (release.sightings or looked.unchecked):
+            return
         members = self._members[kind]
         for index in looked.unchecked:
             self.findings.append(
@@ -266,3 +301,13 @@ class Lane:
         return Finding(
             member.name, risk, seen.label, seen.action, side, place, seen.start, seen.end, seen.score
         )
+
+
+async def _pushed(through: Pass, piece: str, final: bool) -> Release:
+    if final:
+        through.window.push(piece)
+        return await through.look(final)
+    if not piece:
+        return NOTHING
+    release = through.take(piece)
+    return release if release is not None else await through.look(final)

@@ -14,10 +14,7 @@ def placeholder(label: str) -> str:
 
 
 class Writer(Protocol):
-    """Sees every released character once, in order; `verbatim` says that `keep` changes and notes nothing."""
-
-    @property
-    def verbatim(self) -> bool: ...
+    """Sees every released character once, in order."""
 
     def keep(self, text: str) -> str:
         """Text that no redaction touches."""
@@ -30,8 +27,6 @@ class Writer(Protocol):
 
 class PlainWriter:
     """For prose: the placeholder and nothing else."""
-
-    verbatim = True
 
     def keep(self, text: str) -> str:
         """The text itself."""
@@ -51,8 +46,6 @@ class JsonWriter:
     >>> writer.replace("card", "4539148803436467")
     '"[CARD]"'
     """
-
-    verbatim = False
 
     def __init__(self) -> None:
         self._in_string = False

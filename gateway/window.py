@@ -92,6 +92,8 @@ class Window:
 
     def push(self, piece: str) -> None:
         """Take in the next piece of the text."""
+        if not piece:
+            return
         self._pieces.append(piece)
         self._new += len(piece)
         self._received += len(piece)
@@ -105,6 +107,13 @@ class Window:
             self._new = 0
         return self.text
 
+    def let_go(self, cut: int) -> Release:
+        """Cut off everything before `cut`, in which nothing was found."""
+        if cut <= self.start:
+            return NOTHING
+        text = self.text[self.start : cut]
+        return Release(self._writer.keep(text), text, lag=self._forget(cut))
+
     def release(self, found: Iterable[Sighting], cut: int, settle: Callable[[int], int]) -> Release:
         """Cut off everything before `cut` that no sighting crosses.
 
@@ -113,18 +122,16 @@ class Window:
         ordered = sorted(found, key=lambda sighting: (sighting.start, -sighting.end, sighting.member))
         cut = self._last_cut(ordered, cut, settle)
         final = [sighting for sighting in ordered if sighting.end <= cut]
-        blocked = False
-        text = source = self.text[self.start : cut]
-        if final or not self._writer.verbatim:
-            regions = _regions(final)
-            block = next((region for region in regions if region.action == "block"), None)
-            if block is not None:
-                blocked, cut = True, block.start
-                source = self.text[self.start : cut]
-                final = [sighting for sighting in final if sighting.start < block.end]
-            text = self._written(regions, cut)
+        if not final:
+            return self.let_go(cut)
+        regions = _regions(final)
+        block = next((region for region in regions if region.action == "block"), None)
+        if block is not None:
+            cut = block.start
+            final = [sighting for sighting in final if sighting.start < block.end]
+        text, source = self._written(regions, cut), self.text[self.start : cut]
         sightings = tuple(self._placed(sighting) for sighting in final)
-        return Release(text, source, sightings, blocked, self._forget(cut))
+        return Release(text, source, sightings, block is not None, self._forget(cut))
 
     def _last_cut(self, found: Sequence[Sighting], cut: int, settle: Callable[[int], int]) -> int:
         """The last position up to `cut` that lies inside no sighting and where nobody minds a cut."""

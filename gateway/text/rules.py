@@ -46,13 +46,15 @@ class RuleSet:
         self.labels = frozenset(rule.label for rule in self.rules)
         self.max_length = max((max_length(rule.pattern) for rule in self.rules), default=0)
         self._patterns = [_compile(_cased(rule, rule.pattern)) for rule in self.rules]
-        self._any = _compile("|".join(_cased(rule, rule.pattern) for rule in self.rules))
+        matches = "|".join(_cased(rule, rule.pattern) for rule in self.rules)
         prefixes = "|".join(_cased(rule, prefix_form(rule.pattern)) for rule in self.rules)
+        self._any = _compile(matches)
         self._tail = _compile(f"(?:{prefixes})\\z")
+        self._glance = _compile(f"{matches}|(?:{prefixes})\\z")
 
     def find(self, text: str, start: int = 0) -> list[Detection]:
         """Every match from code point `start` on; what lies before is seen as context only."""
-        if not self.rules or self._any.search(text, start) is None:
+        if not self.rules or self._any.search(_searchable(text), start) is None:
             return []
         return [
             detection
@@ -65,7 +67,18 @@ class RuleSet:
         if not self.rules:
             return 0
         tail = text[-self.max_length - 1 :]  # one more, so that a boundary sees what precedes it
-        return len(tail) - int(self._tail.search(tail).start())
+        return len(tail) - int(self._tail.search(_searchable(tail)).start())
+
+    def glance(self, text: str, start: int = 0) -> int | None:
+        """What `pending` and `find` say of a text without matches, in one search; else None.
+
+        The search finds the first match or the end's first prefix of one, whichever begins
+        earlier. Where that reaches the end, nothing before it matches and it has to wait anyhow.
+        """
+        if not self.rules:
+            return 0
+        found = self._glance.search(_searchable(text), start)
+        return len(text) - int(found.start()) if found.end() == len(text) else None
 
 
 def _matches(rule: Rule, pattern: "re2._Regexp", reach: int, text: str, start: int) -> Iterator[Detection]:
@@ -73,16 +86,21 @@ def _matches(rule: Rule, pattern: "re2._Regexp", reach: int, text: str, start: i
     # each sees as far past its end as a match that begins in it can reach.
     while start < len(text):
         base, limit = max(start - 1, 0), start + _BLOCK
-        match = pattern.search(text[base : limit + reach + 1], start - base)
+        match = pattern.search(_searchable(text[base : limit + reach + 1]), start - base)
         if match is None or (begin := base + match.start()) >= limit:
             start = limit
             continue
         # A candidate that fails its check is searched again one character on, so that what is
         # found from a position never depends on where an earlier, rejected candidate began.
-        length = rule.check(match.group())
+        length = rule.check(text[begin : base + match.end()])
         start = begin + (length or 1)
         if length:
             yield Detection(begin, start, rule.label, rule.score)
+
+
+def _searchable(text: str) -> str | bytes:
+    # The binding spends most of its time on the way from bytes to code points, which ASCII needs not.
+    return text.encode() if text.isascii() else text
 
 
 def _cased(rule: Rule, pattern: str) -> str:
@@ -93,6 +111,7 @@ def _compile(pattern: str) -> "re2._Regexp":
     options = re2.Options()
     options.max_mem = 64 << 20
     options.log_errors = False
+    options.never_capture = True  # only spans of whole matches are wanted, and they are found faster
     try:
         return re2.compile(pattern, options)
     except re2.error as error:

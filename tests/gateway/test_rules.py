@@ -20,16 +20,43 @@ PATTERNS = [
 ]
 
 
+def cut_of(rules: RuleSet, text: str) -> int:
+    """Where a window would cut `text`: before what is pending, and never through a match."""
+    cut = len(text) - rules.pending(text)
+    for found in reversed(rules.find(text)):
+        cut = found.start if found.start < cut < found.end else cut
+    return cut
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet="abcdex1-2 ", max_size=12), more=st.text(alphabet="abcdex1-2 ", max_size=6))
 def test_what_is_released_no_later_text_can_claim(pattern: str, text: str, more: str) -> None:
     """A match of the longer text that was not one before must begin in what was pending."""
     rules = RuleSet([Rule("x", pattern)])
-    safe = len(text) - rules.pending(text)
+    safe = cut_of(rules, text)
     before = {(d.start, d.end) for d in rules.find(text) if d.end <= safe}
     after = {(d.start, d.end) for d in rules.find(text + more) if d.start < safe}
     assert after == before
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=200, deadline=None)
+@given(released=st.text(alphabet="abcdex1-2 é", max_size=9), text=st.text(alphabet="abcdex1-2 é", max_size=9))
+def test_a_glance_says_what_the_long_way_says(pattern: str, released: str, text: str) -> None:
+    rules = RuleSet([Rule("x", pattern)])
+    start = cut_of(rules, released)
+    text = released + text
+    pending = rules.glance(text, start)
+    found = rules.find(text, start)
+    if pending is None:
+        assert found
+        return
+    assert not [detection for detection in found if detection.end <= len(text) - pending]
+    held = min(rules.pending(text), len(text) - start)
+    assert pending >= held
+    if pending > held:  # only where a match that is complete ends with the text
+        assert [detection for detection in found if detection.end == len(text)]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
