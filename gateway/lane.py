@@ -1,7 +1,7 @@
 """One text on its way through a group of detectors."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from gateway.text import views
 from gateway.text.rules import LARGE
 from gateway.trail import Accounting, Footprint
 from gateway.types import Detection, Exchange, Finding, Side
-from gateway.window import NOTHING, Release, Sighting, Window
+from gateway.window import NOTHING, Release, Settle, Sighting, Window
 
 if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the import would be a cycle
     from gateway.detector import Detector
@@ -35,12 +35,22 @@ class Member:
         """Code points at the end of `text` that this detector may still need, in any view of it."""
         detector = self.detector
         most = detector.pending(text, start)
-        for view in reading.views:
-            if self._looks_at(view) and view.open:
-                index = len(view.text) - detector.pending(view.text, view.start)
-                most = max(most, len(text) - view.source_start(index))
+        if detector.normalise and detector.lookahead is None:
+            most = max([most, *self._pending_in_views(text, reading, start)])
         self.footprint.held_max = max(self.footprint.held_max, most)
         return most
+
+    def _pending_in_views(self, text: str, reading: views.Reading, start: int) -> Iterator[int]:
+        """The same for the folded view, and for what it may become where an escape is not complete."""
+        pending = self.detector.pending
+        view = next((view for view in reading.views if view.open), None)
+        if view is None:
+            for joint in reading.joints:
+                yield len(text) - joint + pending(text[:joint], start)
+            return
+        for end in (len(view.text), *map(view.before, reading.joints)):
+            index = max(end - pending(view.text[:end], view.start), 0)
+            yield len(text) - view.source_start(index)
 
     def glance(self, text: str, start: int) -> int | None:
         """What `pending` says, if the detector is sure that there is nothing before that."""
@@ -151,7 +161,7 @@ class Pass:
         if len(text) > LARGE:
             return None
         reading = views.read(text, start) if self._reads else _AS_IT_IS
-        if reading.views:
+        if reading.views or reading.joints:
             return None
         most = reading.unsettled
         for member in self._members:
@@ -159,7 +169,7 @@ class Pass:
             if needed is None:
                 return None
             most = max(most, needed)
-        return window.let_go(reading.settle(len(text) - most))
+        return window.let_go(reading.settle(len(text) - most), reading.settle)
 
     async def look(self, final: bool) -> Release:
         """Give out what is final; raises DefenseError when a check fails closed."""
@@ -169,25 +179,25 @@ class Pass:
         text = window.gather()
         reading = await _read(text, window.start) if self._reads else _AS_IT_IS
         self._failed.clear()
-        settle = self._settler(text, reading, final)
-        cut = settle(len(text) if final else len(text) - self._pending(text, reading))
+        align = self._aligner(text, reading, final)
+        cut = align(len(text) if final else len(text) - self._pending(text, reading))
         if cut <= window.start:  # nothing could leave, whatever was found
             return NOTHING
-        return window.release(await self._detect(text, reading, cut), cut, settle)
+        return window.release(await self._detect(text, reading, cut), cut, reading.settle, align)
 
-    def _settler(self, text: str, reading: views.Reading, final: bool) -> Callable[[int], int]:
+    def _aligner(self, text: str, reading: views.Reading, final: bool) -> Settle:
         """What moves a cut back to where nobody minds it; nobody minds one at the end of it all."""
         aligning, start = self._aligning, self.window.start
         if not aligning:
             return reading.settle
 
-        def settle(position: int) -> int:
+        def align_all(position: int) -> int:
             if final and position == len(text):
                 return position
             position = reading.settle(position)
             return min(align(text, start, position) for align in aligning)
 
-        return settle
+        return align_all
 
     def _pending(self, text: str, reading: views.Reading) -> int:
         most, start = reading.unsettled, self.window.start

@@ -8,6 +8,8 @@ from time import perf_counter
 from gateway.redaction import Writer
 from gateway.types import STRENGTH, Action, Detection
 
+Settle = Callable[[int], int]
+"""Moves a place in the text back to the next one where the text may be parted."""
 PATIENCE = 32
 """A window is looked at again once its new text is a 32nd of it, so that all looks together see at
 most 33 characters for each character of the text, whatever the cutting. Below 32 characters, and
@@ -107,23 +109,24 @@ class Window:
             self._new = 0
         return self.text
 
-    def let_go(self, cut: int) -> Release:
-        """Cut off everything before `cut`, in which nothing was found."""
+    def let_go(self, cut: int, settle: Settle) -> Release:
+        """Cut off everything before `cut`, in which nothing was found; see `release`."""
         if cut <= self.start:
             return NOTHING
         text = self.text[self.start : cut]
-        return Release(self._writer.keep(text), text, lag=self._forget(cut))
+        return Release(self._writer.keep(text), text, lag=self._forget(cut, settle))
 
-    def release(self, found: Iterable[Sighting], cut: int, settle: Callable[[int], int]) -> Release:
+    def release(self, found: Iterable[Sighting], cut: int, settle: Settle, align: Settle) -> Release:
         """Cut off everything before `cut` that no sighting crosses.
 
-        `settle` moves a cut back to where the text may be parted.
+        `settle` moves a place back to where the text may be parted at all, `align` to where the
+        detectors agree that it is.
         """
         ordered = sorted(found, key=lambda sighting: (sighting.start, -sighting.end, sighting.member))
-        cut = self._last_cut(ordered, cut, settle)
+        cut = self._last_cut(ordered, cut, align)
         final = [sighting for sighting in ordered if sighting.end <= cut]
         if not final:
-            return self.let_go(cut)
+            return self.let_go(cut, settle)
         regions = _regions(final)
         block = next((region for region in regions if region.action == "block"), None)
         if block is not None:
@@ -131,13 +134,13 @@ class Window:
             final = [sighting for sighting in final if sighting.start < block.end]
         text, source = self._written(regions, cut), self.text[self.start : cut]
         sightings = tuple(self._placed(sighting) for sighting in final)
-        return Release(text, source, sightings, block is not None, self._forget(cut))
+        return Release(text, source, sightings, block is not None, self._forget(cut, settle))
 
-    def _last_cut(self, found: Sequence[Sighting], cut: int, settle: Callable[[int], int]) -> int:
+    def _last_cut(self, found: Sequence[Sighting], cut: int, align: Settle) -> int:
         """The last position up to `cut` that lies inside no sighting and where nobody minds a cut."""
         while True:
             cut = max(cut, self.start)
-            moved = settle(cut)
+            moved = align(cut)
             for sighting in reversed(found):
                 if sighting.start < moved < sighting.end:
                     moved = sighting.start
@@ -161,12 +164,12 @@ class Window:
         start, end = self._base + sighting.start, self._base + sighting.end
         return Sighting(start, end, sighting.label, sighting.score, sighting.action, sighting.member)
 
-    def _forget(self, cut: int) -> float:
+    def _forget(self, cut: int, settle: Settle) -> float:
         """Drop what lies before `cut`, but for the context; how long its oldest character waited."""
         if cut == self.start:
             return 0.0
         lag = perf_counter() - self._arrivals[0][1]
-        keep_from = max(cut - self.lookbehind, 0)
+        keep_from = settle(max(cut - self.lookbehind, 0))
         self.text = self.text[keep_from:]
         self.start = cut - keep_from
         self._base += keep_from

@@ -1,0 +1,164 @@
+"""The rules of release, each broken on purpose: a test must notice, or the rule is not tested."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = ("gateway", "defenses", "tests", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A line of `gateway/<file>` written wrongly, and the tests that have to fail."""
+
+    file: str
+    right: str
+    wrong: str
+    tests: str = "tests/gateway/test_stream.py tests/gateway/test_fusion.py"
+
+
+MUTANTS = {
+    "looks at every delta": Mutant(
+        "window.py",
+        "return self._new * PATIENCE >= len(self.text)",
+        "return True",
+        "tests/gateway/test_fusion.py -k linear",
+    ),
+    "cuts through a match": Mutant("window.py", "if sighting.start < moved < sighting.end:", "if False:"),
+    "forgets the context": Mutant("window.py", "max(cut - self.lookbehind, 0)", "cut"),
+    "releases the beginning of what it blocks": Mutant(
+        "window.py", "            cut = block.start\n", "            cut = block.end - 1\n"
+    ),
+    "tells what came after the block": Mutant("window.py", "if sighting.start < block.end]", "]"),
+    "takes the first action of a region": Mutant(
+        "window.py", "(STRENGTH[sighting.action], length) > (STRENGTH[self.action], self.length)", "False"
+    ),
+    "cuts where a sentence does not end": Mutant(
+        "lane.py", "return min(align(text, start, position) for align in aligning)", "return position"
+    ),
+    "holds back what the last member needs": Mutant(
+        "lane.py", "            most = max(most, needed)\n", "            most = needed\n"
+    ),
+    "holds back one character less at a glance": Mutant(
+        "text/rules.py",
+        "return len(text) - int(found.start()) if found.end() == len(text) else None",
+        "return len(text) - int(found.start()) - 1 if found.end() == len(text) else None",
+    ),
+    "takes a match for a prefix": Mutant(
+        "text/rules.py",
+        "return len(text) - int(found.start()) if found.end() == len(text) else None",
+        "return len(text) - int(found.start())",
+    ),
+    "holds back one character less": Mutant(
+        "text/rules.py",
+        "return len(tail) - int(self._tail.search(_searchable(tail)).start())",
+        "return max(len(tail) - int(self._tail.search(_searchable(tail)).start()) - 1, 0)",
+        "tests/gateway/test_rules.py",
+    ),
+    "looks too short a way back": Mutant(
+        "text/rules.py",
+        "text[-self.max_length - 1 :]",
+        "text[-self.max_length // 2 :]",
+        "tests/gateway/test_rules.py",
+    ),
+    "closes repeats one too early": Mutant(
+        "text/prefix.py",
+        "max(_bounded(high), 1) - 1, body)",
+        "max(_bounded(high), 2) - 2, body)",
+        "tests/gateway/test_rules.py",
+    ),
+    "leaves out the prefixes of what comes first": Mutant(
+        "text/prefix.py",
+        'form = f"{_prefix(node)}|{_write(node)}(?:{form})"',
+        'form = f"{_write(node)}(?:{form})"',
+        "tests/gateway/test_rules.py",
+    ),
+    "sees a block of a long text only": Mutant(
+        "text/rules.py", "limit + reach + 1", "limit", "tests/gateway/test_rules.py"
+    ),
+    "flags what was written, not what came": Mutant(
+        "lane.py",
+        "_pushed(self._flagging, release.source, ended)",
+        "_pushed(self._flagging, release.text, ended)",
+    ),
+    "does not flush at the end": Mutant(
+        "lanes.py",
+        'self._out(await self._lane.push("", final=True), self._kind)',
+        'self._out(await self._lane.push(""), self._kind)',
+    ),
+    "goes on after a block": Mutant(
+        "fusion.py", "                if lanes.blocked:\n                    return\n", ""
+    ),
+    "sends before the verdict beside": Mutant(
+        "fusion.py",
+        "return _Started(judged, None if judged.blocked else await starting)",
+        "return _Started(Judged(exchange), await starting)",
+    ),
+    "leaves the model running beside": Mutant("fusion.py", "            starting.cancel()\n", ""),
+    "ends a name too early": Mutant(
+        "lanes.py", "        if not part.arguments:\n            return _Out(False, ())\n", ""
+    ),
+    "lets unchecked text pass": Mutant(
+        "lane.py",
+        'if policy == "block":',
+        "if False:",
+        "tests/gateway/test_stream.py tests/gateway/test_fusion.py",
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mutants")
+    for name in CODE:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_rule_is_noticed(name: str, copy: Path) -> None:
+    mutant = MUTANTS[name]
+    file = copy / "gateway" / mutant.file
+    right = file.read_text()
+    assert right.count(mutant.right) == 1, f"{mutant.file} no longer says this once"
+    file.write_text(right.replace(mutant.right, mutant.wrong))
+    try:
+        run = run_tests(copy, mutant.tests)
+    finally:
+        file.write_text(right)
+    assert run.returncode == 1, f"nobody noticed: {run.stdout[-2000:]}"
+
+
+def run_tests(folder: Path, tests: str) -> "subprocess.CompletedProcess[str]":
+    environment = {key: value for key, value in os.environ.items() if key != "CI"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--timeout=60",
+        *tests.split(),
+    ]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
