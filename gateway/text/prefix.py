@@ -42,7 +42,7 @@ def prefix_form(pattern: str) -> str:
     look-around and back-references.
 
     >>> prefix_form(r"\bab?")
-    '(?:|\\b(?:|a(?:(?:b){0,0}(?:))))'
+    '(?:|\\b(?:|a(?:(?:))))'
     """
     return _prefix_of_sequence(_parse(pattern))
 
@@ -85,7 +85,9 @@ def _prefix(node: Node) -> str:
             return _prefix_of_sequence(argument[3])
         case "MAX_REPEAT" | "MIN_REPEAT":
             _low, high, body = argument
-            return f"{_write_repeat(0, max(_bounded(high), 1) - 1, body)}{_prefix_of_sequence(body)}"
+            before = max(_bounded(high), 1) - 1
+            repeated = _write_repeat(0, before, body) if before else ""
+            return repeated + _prefix_of_sequence(body)
     raise _unsupported(code)
 
 

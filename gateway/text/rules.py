@@ -1,7 +1,7 @@
 """Pattern rules: what they find in a text, and how much of its end they may still need."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import re2
 
@@ -12,7 +12,7 @@ from gateway.types import Detection
 Check = Callable[[str], int]
 """How many leading characters of a candidate are the real thing; 0 for none of it."""
 
-LARGE = 20_000
+LARGE = 4_000
 """Past so many characters a text is searched in a thread, so that it does not stall every other exchange."""
 _BLOCK = 2048
 
@@ -22,6 +22,8 @@ class Rule:
     """One pattern with a label; RE2 syntax without anchors, look-around and unbounded repeats.
 
     `check` refines what a pattern cannot say (a check digit); it sees one candidate at a time.
+    `opening` is a literal that every match begins with: for a long pattern, which then costs
+    nothing where the literal does not occur.
     """
 
     label: str
@@ -29,6 +31,7 @@ class Rule:
     check: Check = len
     score: float = 1.0
     ignore_case: bool = False
+    opening: str = ""
 
 
 class RuleSet:
@@ -45,29 +48,37 @@ class RuleSet:
         self.rules = tuple(rules)
         self.labels = frozenset(rule.label for rule in self.rules)
         self.max_length = max((max_length(rule.pattern) for rule in self.rules), default=0)
-        self._patterns = [_compile(_cased(rule, rule.pattern)) for rule in self.rules]
-        matches = "|".join(_cased(rule, rule.pattern) for rule in self.rules)
-        prefixes = "|".join(_cased(rule, prefix_form(rule.pattern)) for rule in self.rules)
-        self._any = _compile(matches)
-        self._tail = _compile(f"(?:{prefixes})\\z")
-        self._glance = _compile(f"{matches}|(?:{prefixes})\\z")
+        self._always = [rule for rule in self.rules if not rule.opening]
+        self._patterns = [_compile(_cased(rule, rule.pattern)) for rule in self._always]
+        self._opened = [
+            (rule.opening, RuleSet([replace(rule, opening="")])) for rule in self.rules if rule.opening
+        ]
+        openings = [re2.escape(opening) for opening, _ in self._opened]
+        written = [_cased(rule, rule.pattern) for rule in self._always]
+        prefixes = [_cased(rule, prefix_form(rule.pattern)) for rule in self._always]
+        prefixes += [prefix_form(opening) for opening in openings]
+        self._any = _compile("|".join(written))
+        self._tail = _compile(f"(?:{'|'.join(prefixes)})\\z")
+        self._glance = _compile(f"{'|'.join([*written, *openings])}|(?:{'|'.join(prefixes)})\\z")
 
     def find(self, text: str, start: int = 0) -> list[Detection]:
         """Every match from code point `start` on; what lies before is seen as context only."""
-        if not self.rules or self._any.search(_searchable(text), start) is None:
-            return []
-        return [
-            detection
-            for rule, pattern in zip(self.rules, self._patterns, strict=True)
-            for detection in _matches(rule, pattern, self.max_length, text, start)
-        ]
+        found: list[Detection] = []
+        if self._always and self._any.search(_searchable(text), start) is not None:
+            for rule, pattern in zip(self._always, self._patterns, strict=True):
+                found += _matches(rule, pattern, self.max_length, text, start)
+        for opening, rules in self._opened:
+            if opening in text:
+                found += rules.find(text, start)
+        return found
 
     def pending(self, text: str) -> int:
         """Code points at the end of `text` that may still become part of a match, or undo one."""
         if not self.rules:
             return 0
         tail = text[-self.max_length - 1 :]  # one more, so that a boundary sees what precedes it
-        return len(tail) - int(self._tail.search(_searchable(tail)).start())
+        opened = [rules.pending(tail) for opening, rules in self._opened if opening in tail]
+        return max([len(tail) - int(self._tail.search(_searchable(tail)).start()), *opened])
 
     def glance(self, text: str, start: int = 0) -> int | None:
         """What `pending` and `find` say of a text without matches, in one search; else None.

@@ -102,3 +102,19 @@ def test_a_long_text_is_searched_like_a_short_one() -> None:
     text = f"{filler}ada@example.org {filler}bob@example.org"
     found = PERSONAL.find(text)
     assert [text[d.start : d.end] for d in found] == ["ada@example.org", "bob@example.org"]
+
+
+@pytest.mark.parametrize("body", ["A" * 64 + "\n", "B" * 76 + "\r\n"])
+def test_a_long_private_key_is_found_whole(body: str) -> None:
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{body * 48}ab==\n-----END RSA PRIVATE KEY-----"
+    [found] = PERSONAL.find(f"see {key} here")
+    assert (found.label, found.start, found.end) == ("private_key", 4, 4 + len(key))
+
+
+def test_a_rule_with_an_opening_waits_for_all_of_it() -> None:
+    rules = RuleSet([Rule("block", "<<[a-z]{1,9}>>", opening="<<"), Rule("ab", "ab")])
+    pending = {"x <": 1, "x <<": 2, "x <<a": 3, "x <<a>": 4, "x <<a>>": 0, "x << ": 0, "x a": 1, "x <<aa": 4}
+    assert {text: rules.pending(text) for text in pending} == pending
+    assert rules.glance("x <") == 1
+    assert rules.glance("x << y") is None
+    assert [found.label for found in rules.find("ab <<c>> ab")] == ["ab", "ab", "block"]
