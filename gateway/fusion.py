@@ -43,8 +43,12 @@ class Fusion:
             yield out
         if judged.blocked:
             return
-        async with aclosing(upstream(judged.exchange)) as deltas:
-            lanes = AnswerLanes(self._leaving(exchange))
+        leaving = self._leaving(exchange)
+        asked = judged.exchange
+        if not asked.streamed and any(member.detector.action == "block" for member in leaving):
+            asked = replace(asked, streamed=True)  # so that a block stops the model in its course
+        async with aclosing(upstream(asked)) as deltas:
+            lanes = AnswerLanes(leaving)
             if self._any_beside():
                 started = await self._beside(exchange, deltas)
                 for out in (*started.judged.deltas(), *await lanes.take(started.first)):

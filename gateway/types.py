@@ -46,7 +46,8 @@ class Exchange:
 
     `parameters` holds the remaining fields of an OpenAI chat request under their names there
     (`temperature`, `max_tokens`, `tools`, ...). `deadline` is on the event loop's clock, in
-    seconds. `trail` is the notebook of this exchange, shared by every rewritten copy; `layer` is
+    seconds. `streamed`: the client wants the answer as it comes; else an upstream may fetch it in
+    one piece. `trail` is the notebook of this exchange, shared by every rewritten copy; `layer` is
     the name of the defense that has it in hands, under which it writes there.
     """
 
@@ -55,6 +56,7 @@ class Exchange:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     user: str = ""
     deadline: float | None = None
+    streamed: bool = True
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     layer: str = ""
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)

@@ -36,8 +36,8 @@ def exchange_from_openai(body: Mapping[str, Any], deadline: float | None = None)
     parameters = dict(body)
     messages = parameters.pop("messages", None)
     model, user = parameters.pop("model", ""), parameters.pop("user", "")
-    for transport_field in ("stream", "stream_options"):
-        parameters.pop(transport_field, None)
+    streamed = bool(parameters.pop("stream", False))
+    parameters.pop("stream_options", None)
     for name, value in (("model", model), ("user", user)):
         if not isinstance(value, str):
             raise InvalidRequestError(f"{name} must be a string", name)
@@ -47,6 +47,7 @@ def exchange_from_openai(body: Mapping[str, Any], deadline: float | None = None)
         parameters=parameters,
         user=user,
         deadline=deadline,
+        streamed=streamed,
     )
     validate(exchange)
     return exchange

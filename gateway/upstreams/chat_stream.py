@@ -1,6 +1,6 @@
 """Reads a streamed chat completion: bytes to server-sent events to deltas."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,7 @@ class _Piece(msgspec.Struct):
 class _Choice(msgspec.Struct):
     index: int = 0
     delta: _Piece | None = None
+    message: _Piece | None = None
     finish_reason: str | None = None
 
 
@@ -137,8 +138,9 @@ class Answer:
         for choice in chunk.choices or ():
             if choice.index:
                 raise UpstreamError("the upstream sent more than the one answer that was asked for")
-            if choice.delta is not None:
-                yield from _deltas(choice.delta)
+            piece = choice.delta or choice.message
+            if piece is not None:
+                yield from _deltas(piece)
             if choice.finish_reason:
                 self.finish = _finish_reason(choice.finish_reason)
 
@@ -149,6 +151,55 @@ class Answer:
         if self.usage is not None:
             yield Usage(self.usage.prompt_tokens, self.usage.completion_tokens)
         yield Finish(self.finish)
+
+
+def whole_answer(data: bytes) -> Iterator[Delta]:
+    """The deltas of an answer that came as one JSON document; the errors are those of a stream."""
+    answer = Answer()
+    yield from answer.read(data)
+    yield from answer.end()
+
+
+def merged(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """Neighbours that continue one text as one delta: what is there together leaves together.
+
+    >>> list(merged([Text("riv"), Text("er"), Finish("stop")]))
+    [Text(text='river', channel='content'), Finish(reason='stop')]
+
+    What came before an error is given before it is raised.
+    """
+    group: list[Delta] = []
+    try:
+        for delta in deltas:
+            if group and not _continues(group[-1], delta):
+                yield _joined(group)
+                group = []
+            group.append(delta)
+    except UpstreamError:
+        if group:
+            yield _joined(group)
+        raise
+    if group:
+        yield _joined(group)
+
+
+def _continues(before: Delta, after: Delta) -> bool:
+    if isinstance(after, Text):
+        return isinstance(before, Text) and before.channel == after.channel
+    if isinstance(after, ToolCallPart) and not (after.id or after.name):
+        return isinstance(before, ToolCallPart) and before.index == after.index
+    return False
+
+
+def _joined(group: list[Delta]) -> Delta:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    if isinstance(first, Text):
+        return Text("".join(delta.text for delta in group if isinstance(delta, Text)), first.channel)
+    assert isinstance(first, ToolCallPart)
+    arguments = "".join(delta.arguments for delta in group if isinstance(delta, ToolCallPart))
+    return ToolCallPart(first.index, first.id, first.name, arguments)
 
 
 def _parse(data: bytes) -> _Chunk:

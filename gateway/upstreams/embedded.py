@@ -9,7 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -109,7 +109,9 @@ class EmbeddedModel:
         return self._child.process.pid if self._child else None
 
     def __call__(self, exchange: Exchange) -> Deltas:
-        return self._child.connection(exchange) if self._child else _down()
+        # Whole answers come as streams too: llama.cpp notices only between tokens that a client has gone.
+        asked = exchange if exchange.streamed else replace(exchange, streamed=True)
+        return self._child.connection(asked) if self._child else _down()
 
     async def ready(self) -> bool:
         """Whether the child answers."""

@@ -23,9 +23,10 @@ from gateway.errors import (
     UpstreamTimeoutError,
 )
 from gateway.types import Deltas, Exchange, Message
-from gateway.upstreams.chat_stream import Answer, EventSplitter
+from gateway.upstreams.chat_stream import Answer, EventSplitter, merged, whole_answer
 
 ERROR_BODY_LIMIT = 1 << 16
+ANSWER_LIMIT = 16 << 20
 MESSAGE_LIMIT = 1000
 DRAIN_SECONDS = 0.1
 READY_SECONDS = 5.0
@@ -39,8 +40,9 @@ class OpenAI:
 
     `base_url` is what stands before these paths and usually ends in `/v1`. `models` are the names
     it serves; empty passes any name on. `api_key_env` names the environment variable with the
-    key. `timeout` is the longest silence between two bytes, `connect_timeout` the longest time to
-    reach the server, both in seconds. `connections` bounds the exchanges in flight; more wait.
+    key. `timeout` is the longest silence between two bytes of a stream, `whole_timeout` the same for
+    an answer that a client wants in one piece, `connect_timeout` the longest time to reach the
+    server, all in seconds. `connections` bounds the exchanges in flight; more wait.
 
     >>> OpenAI(base_url="http://localhost:8000/v1", models=("llama",)).models
     ('llama',)
@@ -52,6 +54,7 @@ class OpenAI:
     models: tuple[str, ...] = ()
     api_key_env: str = ""
     timeout: float = 120.0
+    whole_timeout: float = 600.0
     connect_timeout: float = 5.0
     connections: int = 512
 
@@ -59,8 +62,10 @@ class OpenAI:
         address = urlsplit(self.base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ConfigError(f"base_url {self.base_url!r}: write it as http://host:port/v1")
-        if min(self.timeout, self.connect_timeout, self.connections) <= 0:
-            raise ConfigError(f"{self.base_url}: timeout, connect_timeout and connections must be above zero")
+        if min(self.timeout, self.whole_timeout, self.connect_timeout, self.connections) <= 0:
+            raise ConfigError(
+                f"{self.base_url}: timeout, whole_timeout, connect_timeout and connections must be above zero"
+            )
         if self.api_key_env and not self._api_key():
             raise ConfigError(
                 f"{self.base_url}: set the environment variable {self.api_key_env} to its API key"
@@ -81,13 +86,17 @@ class OpenAI:
             # a jar would hand one user's cookies to the next
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=self.timeout, sock_connect=self.connect_timeout, sock_read=self.timeout
-            ),
+            timeout=self.patience(self.timeout),
             auto_decompress=False,
             trace_configs=[_reuse_trace()],
         ) as session:
             yield OpenAIConnection(self, session)
+
+    def patience(self, silence: float) -> aiohttp.ClientTimeout:
+        """Waits of up to `silence` seconds for a connection and between two bytes."""
+        return aiohttp.ClientTimeout(
+            total=None, connect=self.timeout, sock_connect=self.connect_timeout, sock_read=silence
+        )
 
     def _api_key(self) -> str:
         return os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
@@ -105,13 +114,18 @@ class OpenAIConnection:
 
     async def __call__(self, exchange: Exchange) -> Deltas:
         response = await self._send(exchange)
+        if not exchange.streamed:
+            for delta in whole_answer(await _whole(response, exchange.deadline)):
+                yield delta
+            return
         # Closing before the end of the body also closes the connection, which tells the server to stop.
         try:
             events, answer = EventSplitter(), Answer()
             while not answer.done and (chunk := await _read(response, exchange.deadline)):
-                for data in events.feed(chunk):
-                    for delta in answer.read(data):
-                        yield delta
+                # What arrived while the client was busy leaves as one delta; none waits for the next.
+                read = (delta for data in events.feed(chunk) for delta in answer.read(data))
+                for delta in merged(read):
+                    yield delta
             if answer.done:
                 await _drain(response)
             for delta in answer.end():
@@ -136,14 +150,16 @@ class OpenAIConnection:
         body = _body(exchange, self._model(exchange))
         with _translated():
             async with asyncio.timeout_at(exchange.deadline):
-                response = await self._post(body)
+                response = await self._post(
+                    body, self._entry.timeout if exchange.streamed else self._entry.whole_timeout
+                )
                 if response.status == 200:
                     return response
                 async with response:
                     complaint = _complaint(await _head(response))
         raise self._refusal(response.status, complaint, exchange)
 
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
+    async def _post(self, body: bytes, silence: float) -> aiohttp.ClientResponse:
         while True:
             attempt = _Attempt()
             try:
@@ -151,6 +167,7 @@ class OpenAIConnection:
                 return await self._session.post(
                     f"{self._base_url}/chat/completions",
                     data=body,
+                    timeout=self._entry.patience(silence),
                     allow_redirects=False,
                     trace_request_ctx=attempt,
                 )
@@ -205,9 +222,10 @@ def _body(exchange: Exchange, model: str) -> bytes:
         **exchange.parameters,
         "model": model,
         "messages": [_message(message) for message in exchange.messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream": exchange.streamed,
     }
+    if exchange.streamed:
+        fields["stream_options"] = {"include_usage": True}
     if exchange.user:
         fields["user"] = exchange.user
     try:
@@ -276,6 +294,20 @@ async def _read(response: aiohttp.ClientResponse, deadline: float | None) -> byt
     with _translated():
         async with asyncio.timeout_at(deadline):
             return await response.content.readany()
+
+
+async def _whole(response: aiohttp.ClientResponse, deadline: float | None) -> bytes:
+    """All of a body; closes the connection when it is given up, which tells the server to stop."""
+    body = bytearray()
+    try:
+        while chunk := await _read(response, deadline):
+            body += chunk
+            if len(body) > ANSWER_LIMIT:
+                raise UpstreamError(f"the upstream sent an answer of more than {ANSWER_LIMIT} bytes")
+    finally:
+        if not response.content.at_eof():
+            response.close()
+    return bytes(body)
 
 
 async def _head(response: aiohttp.ClientResponse) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from gateway.errors import (
     UpstreamTimeoutError,
 )
 from gateway.types import Delta, Exchange, Finish, Message, Text, ToolCall, ToolCallPart, Upstream, Usage
-from gateway.upstreams.chat_stream import EVENT_LIMIT, Answer, EventSplitter
+from gateway.upstreams.chat_stream import EVENT_LIMIT, Answer, EventSplitter, merged
 from gateway.upstreams.openai import OpenAI, OpenAIConnection
 
 EXCHANGE = Exchange(model="m", messages=(Message("user", "hi"),))
@@ -105,7 +105,7 @@ def piece(finish_reason: str | None = None, index: int = 0, **delta: Any) -> byt
 DONE = b"data: [DONE]\n\n"
 USAGE = event(choices=[], usage={"prompt_tokens": 3, "completion_tokens": 2})
 ANSWER = piece(role="assistant", content="Grüß") + piece(content=" Gott") + piece("stop") + USAGE + DONE
-DELTAS = [Text("Grüß"), Text(" Gott"), Usage(3, 2), Finish("stop")]
+DELTAS = [Text("Grüß Gott"), Usage(3, 2), Finish("stop")]
 
 
 def says(*pieces: bytes, end: bool | None = True) -> Respond:
@@ -136,8 +136,9 @@ def connected(server: Fake, **settings: Any) -> AbstractAsyncContextManager[Open
 
 
 async def gather(upstream: Upstream, exchange: Exchange = EXCHANGE) -> list[Delta]:
+    """The deltas, however much of them came together."""
     async with aclosing(upstream(exchange)) as deltas:
-        return [delta async for delta in deltas]
+        return list(merged([delta async for delta in deltas]))
 
 
 async def ask(respond: Respond, exchange: Exchange = EXCHANGE, **settings: Any) -> list[Delta]:
@@ -180,8 +181,7 @@ async def test_all_channels_and_tool_calls() -> None:
         Text("so"),
         Text("ah", "reasoning"),
         Text("no", "refusal"),
-        ToolCallPart(1, "a", "f", ""),
-        ToolCallPart(1, "", "", "{}"),
+        ToolCallPart(1, "a", "f", "{}"),
         ToolCallPart(0, "", "g", "1"),
         Finish("tool_calls"),
     ]
@@ -224,7 +224,142 @@ def test_cutting_is_irrelevant(data: st.DataObject) -> None:
         for payload in events.feed(stream[start:stop]):
             deltas.extend(answer.read(payload))
     assert answer.done
-    assert [*deltas, *answer.end()] == DELTAS
+    assert list(merged([*deltas, *answer.end()])) == DELTAS
+
+
+PARTS = st.one_of(
+    st.builds(Text, st.text(max_size=3), st.sampled_from(["content", "reasoning"])),
+    st.builds(ToolCallPart, st.integers(0, 1), st.sampled_from(["", "a"]), st.just(""), st.text(max_size=3)),
+    st.just(Usage(1, 2)),
+)
+
+
+@given(st.lists(PARTS, max_size=12))
+def test_merging_loses_and_moves_nothing(deltas: list[Delta]) -> None:
+    out = list(merged(deltas))
+    assert len(out) <= len(deltas)
+    assert [letter for delta in out for letter in letters(delta)] == [
+        letter for delta in deltas for letter in letters(delta)
+    ]
+    assert list(merged(out)) == out
+
+
+def letters(delta: Delta) -> list[tuple[str, str]]:
+    """What a delta says, letter by letter, with the text each letter belongs to."""
+    if isinstance(delta, Text):
+        return [(delta.channel, letter) for letter in delta.text]
+    if isinstance(delta, ToolCallPart):
+        head = [(f"id of {delta.index}", delta.id)] if delta.id else []
+        return head + [(f"call {delta.index}", letter) for letter in delta.arguments]
+    return [("", repr(delta))]
+
+
+def test_what_came_before_an_error_is_given_before_it() -> None:
+    def broken() -> Iterator[Delta]:
+        yield Text("a")
+        yield Text("b")
+        raise UpstreamError("died")
+
+    deltas = merged(broken())
+    assert next(deltas) == Text("ab")
+    with pytest.raises(UpstreamError):
+        next(deltas)
+
+
+async def test_what_is_there_together_leaves_together_and_nothing_waits() -> None:
+    go = asyncio.Event()
+
+    async def respond(call: Call) -> None:
+        call.writer.write(STREAM)
+        await call.send(piece(content="a") + piece(content="b"))
+        await go.wait()
+        await call.send(piece(content="c") + piece("stop") + DONE)
+        await call.end()
+
+    async with fake(respond) as server, connected(server) as upstream:
+        async with aclosing(upstream(EXCHANGE)) as deltas:
+            assert await anext(deltas) == Text("ab")
+            go.set()
+            assert [delta async for delta in deltas] == [Text("c"), Finish("stop")]
+
+
+# Answers in one piece
+
+WHOLE = Exchange(model="m", messages=(Message("user", "Hi"),), streamed=False)
+
+
+def tells(document: object, cut: int | None = None) -> Respond:
+    async def respond(call: Call) -> None:
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        call.writer.write(head.encode() + data[:cut])
+        if cut is not None:
+            call.writer.close()
+
+    return respond
+
+
+def whole(finish: str | None = "stop", **message: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    return {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+
+
+async def test_a_client_that_does_not_stream_gets_its_answer_in_one_piece() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    async with fake(
+        tells(whole("tool_calls", content="so", reasoning_content="hm", tool_calls=[call]))
+    ) as server:
+        async with connected(server) as upstream:
+            assert await gather(upstream, WHOLE) == [
+                Text("hm", "reasoning"),
+                Text("so"),
+                ToolCallPart(0, "c", "f", '{"a": 1}'),
+                Usage(3, 2),
+                Finish("tool_calls"),
+            ]
+            assert await gather(upstream, WHOLE)
+    assert server.connections == 1
+    assert server.requests[0]["stream"] is False
+    assert "stream_options" not in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        whole(None, content="half"),
+        whole("bored", content="odd"),
+        {"choices": []},
+        {"error": {"message": "no"}},
+        [],
+        b"{",
+        b"",
+        {"choices": [{"index": 1, "message": {"content": "b"}, "finish_reason": "stop"}]},
+    ],
+)
+async def test_a_piece_that_is_no_whole_answer_is_an_error(document: object) -> None:
+    assert isinstance(await fails(tells(document), WHOLE), UpstreamError)
+
+
+async def test_a_piece_that_is_cut_off_is_an_error() -> None:
+    assert isinstance(await fails(tells(whole(content="cut off"), cut=20), WHOLE), UpstreamError)
+
+
+async def test_a_client_that_leaves_closes_the_connection_of_a_whole_answer() -> None:
+    async def respond(call: Call) -> None:
+        call.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await call.reader.read()  # until the client closes
+        raise ConnectionError
+
+    async with fake(respond) as server, connected(server) as upstream:
+        asking = asyncio.create_task(gather(upstream, WHOLE))
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        async with asyncio.timeout(2):
+            await server.closed_by_client.wait()
 
 
 # The request
