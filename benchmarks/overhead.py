@@ -120,7 +120,11 @@ HEADINGS = [
 
 def table(results: dict[str, list[Round]]) -> str:
     """A Markdown table, one row a target."""
-    rows = [HEADINGS, *(row(name, results) for name in results)]
+    return markdown([HEADINGS, *(row(name, results) for name in results)])
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the headings first, as a Markdown table."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"

@@ -1,6 +1,7 @@
 """What can be measured: the gateway, a bare relay, nginx and no proxy, each in processes of its own."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -28,9 +29,14 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   upstream scripted {{ server {upstream}; keepalive 64; keepalive_requests 100000000; }}
-  server {{ listen {address} http2; location / {{ grpc_pass grpc://scripted; }} }}
+  server {{ {server} }}
 }}
 """
+NGINX_GRPC = "listen {address} http2; location / {{ grpc_pass grpc://scripted; }}"
+NGINX_HTTP = (
+    "listen {address}; location / {{ proxy_pass http://scripted; proxy_http_version 1.1; "
+    'proxy_set_header Connection ""; proxy_buffering off; }}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,26 @@ async def floor(place: Place) -> AsyncIterator[Target]:
         yield Target("floor", address, pid)
 
 
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """A running nginx."""
+
+    address: str
+    pid: int
+
+
 @asynccontextmanager
 async def nginx(place: Place) -> AsyncIterator[Target | None]:
     """The bare relay in C; None where nginx is not installed."""
+    async with nginx_process(place.upstream, place.folder, place.cores) as running:
+        yield Target("nginx", running.address, running.pid) if running else None
+
+
+@asynccontextmanager
+async def nginx_process(
+    upstream: str, folder: Path, cores: frozenset[int], *, http: bool = False
+) -> AsyncIterator[Nginx | None]:
+    """nginx in front of `upstream` (host:port), for gRPC or for HTTP; None where it is not installed."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         print("nginx: not installed (Debian: nginx-light), row left out")
@@ -104,10 +127,11 @@ async def nginx(place: Place) -> AsyncIterator[Target | None]:
         return
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    path = place.folder / "nginx.conf"
-    path.write_text(NGINX.format(folder=place.folder, upstream=place.upstream, address=address))
-    async with process(program, "-e", "stderr", "-c", str(path), cores=place.cores) as running:
-        yield Target("nginx", address, running.pid)
+    server = (NGINX_HTTP if http else NGINX_GRPC).format(address=address)
+    path = folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=folder, upstream=upstream, server=server))
+    async with process(program, "-e", "stderr", "-c", str(path), cores=cores) as running:
+        yield Nginx(address, running.pid)
 
 
 @asynccontextmanager
@@ -154,8 +178,25 @@ TARGETS = {"direct": direct, "floor": floor, "nginx": nginx, "gateway": gateway,
 
 def cpu_seconds(root: int | None) -> float:
     """User and system time of a process and all its descendants that still live."""
+    tree = _tree(root)
+    return sum(tree.values())
+
+
+def memory_bytes(root: int | None) -> int:
+    """Memory of a process and all its descendants, shared pages by their share (PSS)."""
+    total = 0
+    for pid in _tree(root):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+    return total
+
+
+def _tree(root: int | None) -> dict[int, float]:
+    """Seconds of CPU of a process and of each of its descendants."""
     if root is None:
-        return 0.0
+        return {}
     children: dict[int, list[int]] = {}
     seconds: dict[int, float] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
@@ -169,4 +210,4 @@ def cpu_seconds(root: int | None) -> float:
     tree = [root]
     for pid in tree:
         tree += children.get(pid, [])
-    return sum(seconds[pid] for pid in tree)
+    return {pid: seconds[pid] for pid in tree}
