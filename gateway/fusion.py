@@ -64,7 +64,7 @@ class Fusion:
     async def judge_prompt(self, exchange: Exchange, stands: "Stand | None" = None) -> Judged:
         """Judge every text of the prompt, by those who stand before or beside the model, or by all."""
         members = [
-            Member(name, detector, replace(exchange, layer=name), "input")
+            Member(name, detector, exchange, "input")
             for name, detector in self.detectors
             if detector.side != "output" and stands in (None, detector.stands)
         ]
@@ -87,7 +87,7 @@ class Fusion:
 
     def _leaving(self, exchange: Exchange) -> list[Member]:
         return [
-            Member(name, detector, replace(exchange, layer=name), "output")
+            Member(name, detector, exchange, "output")
             for name, detector in self.detectors
             if detector.side != "input"
         ]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ class Member:
 
     def __post_init__(self) -> None:
         self.footprint = self.exchange.trail.footprint(self.name)
+        if not self.detector.inline:  # a copy costs more than a pattern's look, which has no use for it
+            self.exchange = replace(self.exchange, layer=self.name)
 
     def pending(self, text: str, reading: views.Reading, start: int) -> int:
         """Code points at the end of `text` that this detector may still need, in any view of it."""

@@ -5,12 +5,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import re2
+
 LONGEST = 4096
 """A run is looked at in its first so many characters; what a longer one hides after them is not seen."""
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
-LONG = re.compile(r"[A-Za-z0-9+/_-]{16}")
-"""Every base64 or hexadecimal run that is looked at has this."""
 INVISIBLE = re.compile("[\u200b\u200c\ufe00-\ufe0f\U000e0020-\U000e007e\U000e0100-\U000e01ef]")
+_SHORT_TEXT = 100  # where the one that is slow by the character is fast by the call
+_LONG = re.compile(r"[A-Za-z0-9+/_-]{16}")
+_LONG_IN_BYTES = re2.compile(r"[A-Za-z0-9+/_-]{16}")
 _RUN = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}")
 _HEX_RUN = re.compile(r"[0-9A-Fa-f]*")
 _NOT_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\u00a0-\U0010ffff]")
@@ -36,6 +39,13 @@ class _Decoded:
     text: str
     taken: int
     alive: bool
+
+
+def has_long_run(text: str) -> bool:
+    """Whether ASCII text has a run that is long enough to be looked at."""
+    if len(text) < _SHORT_TEXT:
+        return _LONG.search(text) is not None
+    return _LONG_IN_BYTES.search(text.encode()) is not None
 
 
 def visible_runs(text: str, begun: bool) -> list[Hidden]:

@@ -88,7 +88,7 @@ def read(text: str, start: int = 0) -> Reading:
     begun = start > 0
     marked = MARKS.search(text) is not None
     if text.isascii():
-        if not marked and encoded.LONG.search(text) is None:
+        if not marked and not encoded.has_long_run(text):
             unsettled = encoded.alive(text, begun)
             return _AT_ONCE.get(unsettled) or Reading((), unsettled)
         hides = False

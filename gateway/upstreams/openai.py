@@ -105,12 +105,13 @@ class OpenAI:
 class OpenAIConnection:
     """A connected OpenAI-compatible server; one generator per exchange."""
 
-    __slots__ = ("_base_url", "_entry", "_session")
+    __slots__ = ("_base_url", "_entry", "_patience", "_session")
 
     def __init__(self, entry: OpenAI, session: aiohttp.ClientSession) -> None:
         self._entry = entry
         self._base_url = entry.base_url.rstrip("/")
         self._session = session
+        self._patience = {True: entry.patience(entry.timeout), False: entry.patience(entry.whole_timeout)}
 
     async def __call__(self, exchange: Exchange) -> Deltas:
         response = await self._send(exchange)
@@ -150,16 +151,14 @@ class OpenAIConnection:
         body = _body(exchange, self._model(exchange))
         with _translated():
             async with asyncio.timeout_at(exchange.deadline):
-                response = await self._post(
-                    body, self._entry.timeout if exchange.streamed else self._entry.whole_timeout
-                )
+                response = await self._post(body, self._patience[exchange.streamed])
                 if response.status == 200:
                     return response
                 async with response:
                     complaint = _complaint(await _head(response))
         raise self._refusal(response.status, complaint, exchange)
 
-    async def _post(self, body: bytes, silence: float) -> aiohttp.ClientResponse:
+    async def _post(self, body: bytes, patience: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         while True:
             attempt = _Attempt()
             try:
@@ -167,7 +166,7 @@ class OpenAIConnection:
                 return await self._session.post(
                     f"{self._base_url}/chat/completions",
                     data=body,
-                    timeout=self._entry.patience(silence),
+                    timeout=patience,
                     allow_redirects=False,
                     trace_request_ctx=attempt,
                 )
@@ -292,6 +291,8 @@ async def _read(response: aiohttp.ClientResponse, deadline: float | None) -> byt
     if deadline is not None and asyncio.get_running_loop().time() >= deadline:
         raise UpstreamTimeoutError("the upstream did not finish in time")
     with _translated():
+        if deadline is None:
+            return await response.content.readany()
         async with asyncio.timeout_at(deadline):
             return await response.content.readany()
 
