@@ -221,9 +221,11 @@ class Engine:
         for finding in trail.findings:
             metrics.count_finding(finding)
         for name, footprint in trail.footprints.items():
-            metrics.input_seconds[name].observe(footprint.input_seconds)
-            metrics.output_seconds[name].observe(footprint.output_seconds)
-            metrics.held[name].observe(footprint.held_max)
+            if footprint.input_seconds:
+                metrics.input_seconds[name].observe(footprint.input_seconds)
+            if footprint.output_seconds:
+                metrics.output_seconds[name].observe(footprint.output_seconds)
+                metrics.held[name].observe(footprint.held_max)
             if footprint.allowed_on_error:
                 metrics.unchecked[name, "error"].inc(footprint.allowed_on_error)
             if footprint.allowed_on_timeout:

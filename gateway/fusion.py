@@ -48,7 +48,7 @@ class Fusion:
         if not asked.streamed and any(member.detector.action == "block" for member in leaving):
             asked = replace(asked, streamed=True)  # so that a block stops the model in its course
         async with aclosing(upstream(asked)) as deltas:
-            lanes = AnswerLanes(leaving)
+            lanes = AnswerLanes(leaving, whole=not asked.streamed)
             if self._any_beside():
                 started = await self._beside(exchange, deltas)
                 for out in (*started.judged.deltas(), *await lanes.take(started.first)):

@@ -153,11 +153,11 @@ class Pass:
         self.unchecked: list[int] = []
         self._failed: set[int] = set()
 
-    def take(self, piece: str) -> Release | None:
+    def take(self, piece: str, final: bool) -> Release | None:
         """Take in `piece`, give out what is final if a glance is enough; else None, and a look is due."""
         window = self.window
         window.push(piece)
-        if not window.due:
+        if not (final or window.due) or not window.held:
             return NOTHING
         text, start = window.gather(), window.start
         if len(text) > LARGE:
@@ -165,12 +165,14 @@ class Pass:
         reading = views.read(text, start) if self._reads else _AS_IT_IS
         if reading.views or reading.joints:
             return None
-        most = reading.unsettled
+        most = 0 if final else reading.unsettled
         for member in self._members:
             needed = member.glance(text, start)
             if needed is None:
                 return None
             most = max(most, needed)
+        if final and most:  # which may be a match, now that nothing follows
+            return None
         return window.let_go(reading.settle(len(text) - most), reading.settle)
 
     async def look(self, final: bool) -> Release:
@@ -271,6 +273,13 @@ class Lane:
         self.blocked = False
         self.findings: list[Finding] = []
 
+    def keep(self, piece: str) -> bool:
+        """Take in `piece` and look at it only in the end; False if nothing would be held anyhow."""
+        if self._acting is None:
+            return False
+        self._acting.window.push(piece)
+        return True
+
     async def push(self, piece: str, final: bool = False) -> Release:
         """Take in `piece`, give out what is final; `findings` and `blocked` say what was seen."""
         release = Release(piece, piece)
@@ -316,10 +325,7 @@ class Lane:
 
 
 async def _pushed(through: Pass, piece: str, final: bool) -> Release:
-    if final:
-        through.window.push(piece)
-        return await through.look(final)
-    if not piece:
+    if not (piece or final):
         return NOTHING
-    release = through.take(piece)
+    release = through.take(piece, final)
     return release if release is not None else await through.look(final)

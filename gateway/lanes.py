@@ -50,14 +50,15 @@ class PromptLanes:
 
 
 class AnswerLanes:
-    """Takes the deltas of an answer, gives those that may leave.
+    """Takes the deltas of an answer, gives those that may leave; `whole`: the client waits for all.
 
     Each channel, each tool call's name and each tool call's arguments is a text of its own. A tool
     call's id and name leave together, once its name is complete.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], whole: bool) -> None:
         self._members = members
+        self._whole = whole
         self._texts: dict[str, _TextLane] = {}
         self._calls: dict[int, _ToolCallLanes] = {}
         self._open_call: _ToolCallLanes | None = None
@@ -72,7 +73,7 @@ class AnswerLanes:
         if isinstance(delta, Text):
             text = self._texts.get(delta.channel)
             if text is None:
-                text = self._texts[delta.channel] = _TextLane(self._members, delta)
+                text = self._texts[delta.channel] = _TextLane(self._members, delta, self._whole)
             return self._checked(await text.take(delta))
         if isinstance(delta, ToolCallPart):
             return await self._take_part(delta)
@@ -118,14 +119,20 @@ class _Out:
         self.deltas = deltas
 
 
-class _TextLane:
-    __slots__ = ("_kind", "_lane")
+_NOTHING = _Out(False, ())
 
-    def __init__(self, members: Sequence[Member], kind: Text) -> None:
+
+class _TextLane:
+    __slots__ = ("_kind", "_lane", "_whole")
+
+    def __init__(self, members: Sequence[Member], kind: Text, whole: bool) -> None:
         self._kind = kind
+        self._whole = whole
         self._lane = Lane(members, kind.channel)
 
     async def take(self, delta: Text) -> _Out:
+        if self._whole and self._lane.keep(delta.text):
+            return _NOTHING
         return self._out(await self._lane.push(delta.text), delta)
 
     async def end(self) -> _Out:
@@ -156,7 +163,7 @@ class _ToolCallLanes:
             release = await self._name.push(part.name)
             self._head = replace(head, id=head.id + part.id, name=head.name + release.text)
         if not part.arguments:
-            return _Out(False, ())
+            return _NOTHING
         named = await self.end_name()
         if named.blocked:
             return named
@@ -165,7 +172,7 @@ class _ToolCallLanes:
     async def end_name(self) -> _Out:
         """The name is complete: id and name leave."""
         if self._head is None:
-            return _Out(False, ())
+            return _NOTHING
         release = await self._name.push("", final=True)
         head, self._head = self._head, None
         out: list[Delta] = []

@@ -22,8 +22,6 @@ _PARTIAL = re.compile(
 _PARTIAL_LOW = re.compile(rf"(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?")
 _REACH = 40
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-MARKS = re.compile(r"[%&\\]")
-"""Every escape has one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,11 @@ class Escapes:
 
     found: tuple[Escape, ...]
     unsettled: int
+
+
+def has_marks(text: str) -> bool:
+    """Whether there is a character that every escape begins with."""
+    return "%" in text or "&" in text or "\\" in text
 
 
 def escapes(text: str) -> Escapes:

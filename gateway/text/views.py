@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.text import encoded
-from gateway.text.escapes import MARKS, Escape, escapes
+from gateway.text.escapes import Escape, escapes, has_marks
 from gateway.text.fold import FOLDING, fold
 
 __all__ = ["LOOKBEHIND", "Reading", "Span", "View", "fold", "read"]
@@ -86,7 +86,7 @@ def read(text: str, start: int = 0) -> Reading:
     Reading(views=(), unsettled=0, atoms=(), joints=())
     """
     begun = start > 0
-    marked = MARKS.search(text) is not None
+    marked = has_marks(text)
     if text.isascii():
         if not marked and not encoded.has_long_run(text):
             unsettled = encoded.alive(text, begun)
@@ -131,7 +131,7 @@ def _read(text: str, start: int, marked: bool, hides: bool) -> Reading:
 def _shown(text: str, depth: int) -> list[str]:
     """What a decoded text reads as: itself, unescaped and folded, and what is hidden in it in turn."""
     units = _Units.of(text)
-    if MARKS.search(text):
+    if has_marks(text):
         for _ in range(DEPTH):
             units.unescape()
     units.fold()
