@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -102,8 +103,17 @@ async def run_gateway(config: Config, ready: Callable[[Addresses], None]) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        ready(await open_gateway(config, stack))
+        addresses = await open_gateway(config, stack)
+        spare_the_collector()
+        ready(addresses)
         await stopping.wait()
+
+
+def spare_the_collector() -> None:
+    """What is there now stays for good: the garbage collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
