@@ -170,7 +170,7 @@ async def _gateway(name: str, place: Place, defenses: Sequence[str]) -> AsyncIte
     path.write_text(yaml.safe_dump(configuration))
     arguments = ("gateway", "gateway", "--config", str(path), "--ready-json")
     async with python(*arguments, cores=place.cores) as (pid, address):
-        yield Target(name, address, pid, recut=bool(defenses))
+        yield Target(name, address, pid, recut=True)
 
 
 TARGETS = {"direct": direct, "floor": floor, "nginx": nginx, "gateway": gateway, "defended": defended}

@@ -282,15 +282,20 @@ class Lane:
 
     async def push(self, piece: str, final: bool = False) -> Release:
         """Take in `piece`, give out what is final; `findings` and `blocked` say what was seen."""
-        release = Release(piece, piece)
-        if self._acting is not None:
-            release = await _pushed(self._acting, piece, final)
-            self._report(self._acting, 0, release)
+        acting, flagging = self._acting, self._flagging
+        if acting is None:
+            release = Release(piece, piece)
+        else:
+            glanced = acting.take(piece, final)
+            release = await acting.look(final) if glanced is None else glanced
+            self._report(acting, 0, release)
             self.blocked |= release.blocked
-            self._account(release, self._acting.window.held)
-        if self._flagging is not None:
-            ended = final or release.blocked
-            self._report(self._flagging, 1, await _pushed(self._flagging, release.source, ended))
+            self._account(release, acting.window.held)
+        if flagging is not None:
+            final |= release.blocked
+            glanced = flagging.take(release.source, final)
+            seen = await flagging.look(final) if glanced is None else glanced
+            self._report(flagging, 1, seen)
         return release
 
     def _account(self, release: Release, held: int) -> None:
@@ -322,10 +327,3 @@ class Lane:
         return Finding(
             member.name, risk, seen.label, seen.action, side, place, seen.start, seen.end, seen.score
         )
-
-
-async def _pushed(through: Pass, piece: str, final: bool) -> Release:
-    if not (piece or final):
-        return NOTHING
-    release = through.take(piece, final)
-    return release if release is not None else await through.look(final)

@@ -74,7 +74,8 @@ class AnswerLanes:
             text = self._texts.get(delta.channel)
             if text is None:
                 text = self._texts[delta.channel] = _TextLane(self._members, delta, self._whole)
-            return self._checked(await text.take(delta))
+            out = await text.take(delta)
+            return out.deltas if not out.blocked else self._checked(out)
         if isinstance(delta, ToolCallPart):
             return await self._take_part(delta)
         if isinstance(delta, Finish):
@@ -139,13 +140,16 @@ class _TextLane:
         return self._out(await self._lane.push("", final=True), self._kind)
 
     def _out(self, release: Release, delta: Text) -> _Out:
+        lane = self._lane
+        if not release.text and not lane.findings:
+            return _NOTHING
         out: list[Delta] = []
         if release.text:
             same = release.text == delta.text
             out.append(delta if same else Text(release.text, self._kind.channel))
-        if self._lane.findings:
-            out += self._lane.take_findings()
-        return _Out(self._lane.blocked, out)
+        if lane.findings:
+            out += lane.take_findings()
+        return _Out(lane.blocked, out)
 
 
 class _ToolCallLanes:
