@@ -356,6 +356,49 @@ def test_sentences_are_the_same_however_they_arrive(cut: list[int], action: Acti
     asyncio.run(contract.check_cutting(both, SHOUTS + " ada@example.org. 4539 1488 0343 6467", [cut]))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class After(PatternDetector):
+    """A word that begins with `x`, unless a letter stands before it."""
+
+    risk: ClassVar[Risk] = "safety"
+    rules: ClassVar[RuleSet] = RuleSet([Rule("x_word", r"\bx[a-z]{1,9}\b")])
+    labels: ClassVar[frozenset[str]] = rules.labels
+
+    action: Action = "redact"
+
+
+async def test_what_was_released_is_still_context() -> None:
+    """`wx` is released up to the x; without the w before it, the x would begin a word."""
+    for pieces in (["ab; wxyz xyz."], ["ab; w", "xyz", " xyz."], [*"ab; wxyz xyz."]):
+        out = await contract.collect([After(normalise=False)], contract.Listed(contract.answer(*pieces)))
+        assert contract.text_of(out) == "ab; wxyz [X_WORD]."
+
+
+async def test_a_sentence_is_judged_whole_beside_a_pattern_that_could_leave_sooner() -> None:
+    judged: list[str] = []
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Listening(SentenceDetector):
+        risk: ClassVar[Risk] = "safety"
+        labels: ClassVar[frozenset[str]] = frozenset()
+
+        async def judge(self, sentence: str, before: str, exchange: Exchange) -> Mapping[str, float]:
+            judged.append(sentence)
+            return {}
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Crossing(PatternDetector):
+        risk: ClassVar[Risk] = "safety"
+        rules: ClassVar[RuleSet] = RuleSet([Rule("crossing", r"end\. then all")])
+        labels: ClassVar[frozenset[str]] = rules.labels
+
+    text = "It is the end. then one is. Bye"
+    detectors: list[Defense] = [Listening(side="output"), Crossing(side="output")]
+    out = await contract.collect(detectors, contract.Listed(contract.answer(*text)))
+    assert contract.text_of(out) == text
+    assert judged == ["It is the end. ", "then one is. ", "Bye"]
+
+
 async def test_an_answer_leaves_sentence_by_sentence() -> None:
     out = await contract.collect([Shouting()], contract.Listed(contract.answer(*"One is. Two is. THREE! ")))
     texts = [delta.text for delta in out if isinstance(delta, Text)]

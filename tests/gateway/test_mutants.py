@@ -57,8 +57,8 @@ MUTANTS = {
     ),
     "holds back one character less": Mutant(
         "text/rules.py",
-        "return len(tail) - int(self._tail.search(_searchable(tail)).start())",
-        "return max(len(tail) - int(self._tail.search(_searchable(tail)).start()) - 1, 0)",
+        "len(tail) - int(self._tail.search(_searchable(tail)).start())",
+        "max(len(tail) - int(self._tail.search(_searchable(tail)).start()) - 1, 0)",
         "tests/gateway/test_rules.py",
     ),
     "looks too short a way back": Mutant(
@@ -69,8 +69,8 @@ MUTANTS = {
     ),
     "closes repeats one too early": Mutant(
         "text/prefix.py",
-        "max(_bounded(high), 1) - 1, body)",
-        "max(_bounded(high), 2) - 2, body)",
+        "max(_bounded(high), 1) - 1",
+        "max(_bounded(high), 2) - 2",
         "tests/gateway/test_rules.py",
     ),
     "leaves out the prefixes of what comes first": Mutant(
@@ -84,8 +84,8 @@ MUTANTS = {
     ),
     "flags what was written, not what came": Mutant(
         "lane.py",
-        "_pushed(self._flagging, release.source, ended)",
-        "_pushed(self._flagging, release.text, ended)",
+        "flagging.take(release.source, final)",
+        "flagging.take(release.text, final)",
     ),
     "does not flush at the end": Mutant(
         "lanes.py",
@@ -102,7 +102,43 @@ MUTANTS = {
     ),
     "leaves the model running beside": Mutant("fusion.py", "            starting.cancel()\n", ""),
     "ends a name too early": Mutant(
-        "lanes.py", "        if not part.arguments:\n            return _Out(False, ())\n", ""
+        "lanes.py", "        if not part.arguments:\n            return _NOTHING\n", ""
+    ),
+    "cuts through an escape": Mutant(
+        "text/views.py",
+        "if atom.start < position < atom.end:",
+        "if False:",
+        "tests/gateway/text/test_views.py",
+    ),
+    "lets an escape begin after its release": Mutant(
+        "text/views.py",
+        "unsettled = max(unsettled, len(text) - min(joints, default=len(text)))",
+        "pass",
+        "tests/gateway/text/test_views.py",
+    ),
+    "forgets what an escape may complete": Mutant(
+        "text/views.py",
+        "for end in (len(text), *joints)",
+        "for end in (len(text),)",
+        "tests/gateway/text/test_views.py",
+    ),
+    "takes the escape that is not complete for what it says": Mutant(
+        "lane.py",
+        "for end in (len(view.text), *map(view.before, reading.joints)):",
+        "for end in (len(view.text),):",
+        "tests/gateway/text/test_views.py",
+    ),
+    "lets a run begin in its middle": Mutant(
+        "text/encoded.py",
+        "        if start == 0 and begun:\n",
+        "        if False:\n",
+        "tests/gateway/text/test_views.py",
+    ),
+    "lets an encoded run go while it is text": Mutant(
+        "text/encoded.py",
+        "if _from_base64(run, False).alive or _from_hex(run, False).alive else 0",
+        "if False else 0",
+        "tests/gateway/text/test_views.py",
     ),
     "lets unchecked text pass": Mutant(
         "lane.py",
@@ -151,7 +187,7 @@ def run_tests(folder: Path, tests: str) -> "subprocess.CompletedProcess[str]":
         "-q",
         "-p",
         "no:cacheprovider",
-        "--timeout=60",
+        "--timeout=15",
         *tests.split(),
     ]
     return subprocess.run(

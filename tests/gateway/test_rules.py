@@ -97,6 +97,12 @@ def test_near_misses_are_left_alone(text: str) -> None:
     assert PERSONAL.find(f"see {text} here") == []
 
 
+@pytest.mark.parametrize("before", range(2030, 2056))
+def test_a_match_at_the_border_of_two_blocks_is_found(before: int) -> None:
+    [found] = PERSONAL.find(" " * before + "ada@example.org" + " " * 100)
+    assert (found.start, found.end) == (before, before + len("ada@example.org"))
+
+
 def test_a_long_text_is_searched_like_a_short_one() -> None:
     filler = "lorem ipsum " * 1000
     text = f"{filler}ada@example.org {filler}bob@example.org"

@@ -146,6 +146,13 @@ def test_what_may_still_read_otherwise_is_unsettled(text: str, unsettled: int) -
     assert read(text).unsettled == unsettled
 
 
+def test_a_run_that_began_before_what_is_seen_is_none() -> None:
+    run = HIDING["base64"](PHRASE)
+    assert [view.text for view in read(f".{run}", 1).views] == [PHRASE]
+    assert not read(run, 1).views
+    assert read(run[:9], 1).unsettled == 0
+
+
 def test_an_escaped_backslash_escapes_nothing() -> None:
     assert [e.text for e in escapes(r"\\u0041").found] == ["\\"]
     assert [e.text for e in escapes(r"\\\u0041").found] == ["\\", "A"]
