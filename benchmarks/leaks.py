@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -46,6 +47,7 @@ PATTERNS = {
 CHANNELS = ("content", "reasoning", "tool call")
 CUTS = (1, 4, 20)
 PACE = 0.002
+ADMISSION = f"sk-{secrets.token_hex(32)}"  # without one LiteLLM refuses to start
 FILL = "This sentence is plain and says nothing of any interest to anybody at all. "
 CONSOLE = Console(stderr=True)
 
@@ -61,7 +63,9 @@ class Case:
     @property
     def text(self) -> str:
         """The answer."""
-        return FILL * 3 + "It is " + SECRETS.get(self.secret, "nothing") + " as far as I know. " + FILL * 3
+        # So that a block of 200 characters, which somebody may look at alone, ends within the secret.
+        before = FILL * 2 + "And there is one thing more to tell: "
+        return before + SECRETS.get(self.secret, "nothing") + " as far as I know. " + FILL * 3
 
     @property
     def name(self) -> str:
@@ -121,7 +125,7 @@ async def ask(session: aiohttp.ClientSession, base: str, case: Case) -> Delivere
     """One streamed exchange, every text of its answer together."""
     body = {"model": "scripted", "stream": True, "messages": [{"role": "user", "content": case.name}]}
     began, first, texts, tail = time.perf_counter(), None, [], b""
-    headers = {"authorization": "Bearer sk-none"}
+    headers = {"authorization": f"Bearer {ADMISSION}"}
     try:
         async with session.post(f"{base}/chat/completions", json=body, headers=headers) as response:
             async for chunk in response.content.iter_any():
@@ -184,7 +188,7 @@ async def litellm(upstream: str, folder: Path, action: str) -> AsyncIterator[str
     path.write_text(yaml.safe_dump(config))
     program = str(environment("litellm") / "bin" / "litellm")
     log = (folder / f"litellm_{action}.log").open("wb")
-    variables = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
+    variables = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": ADMISSION}
     running = await asyncio.create_subprocess_exec(
         program,
         "--config",
@@ -349,6 +353,7 @@ characters; a run that the words around it have as well counts as 0. Written by
   BLOCK. It looks at the whole answer so far with each piece (read in its source; not counted here).
 * NeMo Guardrails: its real `RollingBuffer` and the shipped `regex check output` rail with the same patterns,
   given the pieces as a model's tokens, defaults of 200 tokens and 50 of context; it is given content only.
+  Runs of two or three characters stand in the error it ends a blocked answer with.
 
 """
 
