@@ -132,9 +132,10 @@ def evaluation_sets() -> dict[str, list[str]]:
 
 INTRODUCTION = """# Red team
 
-Written by `python -m benchmarks.red_team --write`. Each cell of the first table: found without normalisation →
-found with it. The last nine rows are what normalisation does not see through. Patterns know wordings, not
-meanings: the attacks are ones they know in plain, so the table tells what hiding does, not how good they are.
+Written by `python -m benchmarks.red_team --write`. Each cell of the first table: found without
+normalisation → found with it. The last nine rows are what normalisation does not see through.
+Patterns know wordings, not meanings: the attacks are ones they know in plain, so the table tells
+what hiding does, not how good they are.
 
 """
 

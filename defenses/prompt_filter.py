@@ -1,5 +1,6 @@
 """Refuses prompts that ask for harm or try to break the model's rules."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import ClassVar, Literal
 from gateway.detector import Detector
 from gateway.errors import ConfigError
 from gateway.text import harm, injection
+from gateway.text.rules import LARGE
 from gateway.types import Detection, Exchange, Risk
 
 
@@ -53,4 +55,9 @@ class PromptFilter(Detector):
         return found
 
     async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
+        if len(text) > LARGE:
+            return await asyncio.to_thread(self._found, text)
+        return self._found(text)
+
+    def _found(self, text: str) -> list[Detection]:
         return [*harm.harm_labels(text), *injection.injection_spans(text), *self.phrases_found(text)]

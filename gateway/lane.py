@@ -133,6 +133,8 @@ def _united(found: list[Detection]) -> list[Detection]:
     return united
 
 
+MANY = 1_000
+"""Past so many sightings their release is worked out in a thread, so that nobody else waits for it."""
 _AS_IT_IS = views.Reading((), 0)
 
 
@@ -187,7 +189,10 @@ class Pass:
         cut = align(len(text) if final else len(text) - self._pending(text, reading))
         if cut <= window.start:  # nothing could leave, whatever was found
             return NOTHING
-        return window.release(await self._detect(text, reading, cut), cut, reading.settle, align)
+        found = await self._detect(text, reading, cut)
+        if len(found) > MANY:
+            return await asyncio.to_thread(window.release, found, cut, reading.settle, align)
+        return window.release(found, cut, reading.settle, align)
 
     def _aligner(self, text: str, reading: views.Reading, final: bool) -> Settle:
         """What moves a cut back to where nobody minds it; nobody minds one at the end of it all."""
