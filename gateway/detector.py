@@ -79,10 +79,11 @@ class Detector(ABC):
         """
         return len(text)
 
-    def glance(self, text: str, start: int = 0) -> int | None:
+    def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
         """What `pending` says, if it is plain at a glance that `detect` would find nothing before that.
 
-        None when it is not; a shortcut for what is nearly always so, never to say less than they would.
+        None when it is not; a shortcut for what is nearly always so, never to say less than they
+        would. When the text is `final`, nothing follows that could need its end.
         """
         return None
 
@@ -111,8 +112,8 @@ class PatternDetector(Detector):
     def pending(self, text: str, start: int = 0) -> int:
         return self.rules.pending(text)
 
-    def glance(self, text: str, start: int = 0) -> int | None:
-        return self.rules.glance(text, start)
+    def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
+        return self.rules.glance(text, start, final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +144,6 @@ class SentenceDetector(Detector):
 
     def pending(self, text: str, start: int = 0) -> int:
         return len(text) - last_end(text, start, len(text))
-
-    def glance(self, text: str, start: int = 0) -> int | None:
-        """What `pending` says, if it is plain at a glance that `detect` would find nothing before that.
-
-        None when it is not; a shortcut for what is nearly always so, never to say less than they would.
-        """
-        return None
 
     def align(self, text: str, start: int, cut: int) -> int:
         return last_end(text, start, cut)

@@ -79,6 +79,7 @@ class Engine:
         self.metrics = metrics
         self.tap = tap
         self.active = 0
+        self.header_names = units.header_names
         self._units = units
         self._max_exchanges = max_exchanges
         self._rollout_file = rollout_file

@@ -54,11 +54,11 @@ class Member:
             index = max(end - pending(view.text[:end], view.start), 0)
             yield len(text) - view.source_start(index)
 
-    def glance(self, text: str, start: int) -> int | None:
+    def glance(self, text: str, start: int, final: bool) -> int | None:
         """What `pending` says, if the detector is sure that there is nothing before that."""
         began = perf_counter()
         try:
-            most = self.detector.glance(text, start)
+            most = self.detector.glance(text, start, final)
         except Exception:
             return None  # it fails again, and by policy, when it looks
         if most is not None and most > self.footprint.held_max:
@@ -169,12 +169,10 @@ class Pass:
             return None
         most = 0 if final else reading.unsettled
         for member in self._members:
-            needed = member.glance(text, start)
+            needed = member.glance(text, start, final)
             if needed is None:
                 return None
             most = max(most, needed)
-        if final and most:  # which may be a match, now that nothing follows
-            return None
         return window.let_go(reading.settle(len(text) - most), reading.settle)
 
     async def look(self, final: bool) -> Release:

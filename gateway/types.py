@@ -1,6 +1,6 @@
 """The words of the chain: message, exchange, delta, upstream, defense."""
 
-import uuid
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class Exchange:
     user: str = ""
     deadline: float | None = None
     streamed: bool = True
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    id: str = field(default_factory=lambda: os.urandom(16).hex())
     layer: str = ""
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 

@@ -11,6 +11,7 @@ from gateway.types import Exchange
 
 Headers = Mapping[str, str]
 Source = Callable[[Exchange, Headers], str]
+_HEADER = "header:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Units:
         self.sources = tuple(sources)
         self._sources = [(name, _source(name)) for name in self.sources]
         self._key = key
+        self.header_names = frozenset(
+            name.removeprefix(_HEADER).lower() for name in self.sources if name.startswith(_HEADER)
+        )
 
     def of(self, exchange: Exchange, headers: Headers) -> Unit:
         """The unit of `exchange`; `headers` have lower-case names."""
@@ -51,8 +55,8 @@ def _source(name: str) -> Source:
         return lambda exchange, _: exchange.user
     if name == "first_turns":
         return lambda exchange, _: _first_turns(exchange)
-    if name.startswith("header:") and name.removeprefix("header:"):
-        header = name.removeprefix("header:").lower()
+    if name.startswith(_HEADER) and name != _HEADER:
+        header = name.removeprefix(_HEADER).lower()
         return lambda _, headers: headers.get(header, "")
     raise ConfigError(f"unit: unknown source {name!r}; known: header:NAME, user, first_turns")
 

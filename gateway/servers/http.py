@@ -51,7 +51,11 @@ class Door:
             self.engine.metrics.count_exchange("rejected", "http")
             await _fail(send, error)
             return
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = {
+            key: value.decode("latin-1")
+            for name, value in scope["headers"]
+            if (key := name.decode("latin-1")) in self.engine.header_names
+        }
         if stream:
             answer = self._stream(exchange, headers, send, include_usage)
         else:

@@ -80,16 +80,27 @@ class RuleSet:
         opened = [rules.pending(tail) for opening, rules in self._opened if opening in tail]
         return max([len(tail) - int(self._tail.search(_searchable(tail)).start()), *opened])
 
-    def glance(self, text: str, start: int = 0) -> int | None:
+    def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
         """What `pending` and `find` say of a text without matches, in one search; else None.
 
         The search finds the first match or the end's first prefix of one, whichever begins
-        earlier. Where that reaches the end, nothing before it matches and it has to wait anyhow.
+        earlier. Where that reaches the end, nothing before it matches and it has to wait anyhow;
+        but not where the text is `final`, since a prefix that nothing follows is no match.
         """
         if not self.rules:
             return 0
         found = self._glance.search(_searchable(text), start)
-        return len(text) - int(found.start()) if found.end() == len(text) else None
+        if found.end() != len(text):
+            return None
+        begin = int(found.start())
+        if not final:
+            return len(text) - begin
+        return 0 if self._nothing(text, begin) else None
+
+    def _nothing(self, text: str, start: int) -> bool:
+        if any(text.endswith(opening) for opening, _ in self._opened):
+            return False
+        return not self._always or self._any.search(_searchable(text), start) is None
 
 
 def _matches(rule: Rule, pattern: "re2._Regexp", reach: int, text: str, start: int) -> Iterator[Detection]:

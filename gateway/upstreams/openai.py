@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -150,7 +150,7 @@ class OpenAIConnection:
     async def _send(self, exchange: Exchange) -> aiohttp.ClientResponse:
         body = _body(exchange, self._model(exchange))
         with _translated():
-            async with asyncio.timeout_at(exchange.deadline):
+            async with _until(exchange.deadline):
                 response = await self._post(body, self._patience[exchange.streamed])
                 if response.status == 200:
                     return response
@@ -291,10 +291,15 @@ async def _read(response: aiohttp.ClientResponse, deadline: float | None) -> byt
     if deadline is not None and asyncio.get_running_loop().time() >= deadline:
         raise UpstreamTimeoutError("the upstream did not finish in time")
     with _translated():
-        if deadline is None:
+        async with _until(deadline):
             return await response.content.readany()
-        async with asyncio.timeout_at(deadline):
-            return await response.content.readany()
+
+
+_FOR_EVER: AbstractAsyncContextManager[object] = nullcontext()
+
+
+def _until(deadline: float | None) -> AbstractAsyncContextManager[object]:
+    return _FOR_EVER if deadline is None else asyncio.timeout_at(deadline)
 
 
 async def _whole(response: aiohttp.ClientResponse, deadline: float | None) -> bytes:

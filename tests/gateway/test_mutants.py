@@ -47,13 +47,16 @@ MUTANTS = {
     ),
     "holds back one character less at a glance": Mutant(
         "text/rules.py",
-        "return len(text) - int(found.start()) if found.end() == len(text) else None",
-        "return len(text) - int(found.start()) - 1 if found.end() == len(text) else None",
+        "            return len(text) - begin\n",
+        "            return len(text) - begin - 1\n",
+    ),
+    "takes a match at the very end for nothing": Mutant(
+        "text/rules.py", "return 0 if self._nothing(text, begin) else None", "return 0"
     ),
     "takes a match for a prefix": Mutant(
         "text/rules.py",
-        "return len(text) - int(found.start()) if found.end() == len(text) else None",
-        "return len(text) - int(found.start())",
+        "if found.end() != len(text):",
+        "if False:",
     ),
     "holds back one character less": Mutant(
         "text/rules.py",

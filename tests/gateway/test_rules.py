@@ -60,6 +60,19 @@ def test_a_glance_says_what_the_long_way_says(pattern: str, released: str, text:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@given(text=st.text(alphabet="abcdex1-2 é", max_size=9))
+def test_a_glance_at_a_whole_text_waits_for_nothing(pattern: str, text: str) -> None:
+    rules = RuleSet([Rule("x", pattern)])
+    assert rules.glance(text, final=True) == (None if rules.find(text) else 0)
+
+
+def test_a_glance_at_a_whole_text_sees_what_an_opening_begins() -> None:
+    rules = RuleSet([Rule("key", r"-BEGIN \w{1,9}-", opening="-BEGIN ")])
+    assert rules.glance("a -BEGIN abc-", final=True) is None
+    assert rules.glance("a -BEGI", final=True) == 0
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_prefix_form_compiles(pattern: str) -> None:
     assert re2.compile(prefix_form(pattern)).fullmatch("") is not None
     assert max_length(pattern) < 20
