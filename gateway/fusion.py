@@ -1,16 +1,17 @@
 """Adjacent detectors as one defense: one window a text, and all judge what enters the group."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gateway.lane import Lane, Member
+from gateway.lane import Judges, Lane, Panel
 from gateway.lanes import AnswerLanes, PromptLanes
 from gateway.types import Delta, Deltas, Exchange, Finding, Finish, Upstream
 
 if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the import would be a cycle
-    from gateway.detector import Detector, Stand
+    from gateway.detector import Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,6 @@ class Judged:
         return [*self.findings, Finish("content_filter")] if self.blocked else [*self.findings]
 
 
-@dataclass(frozen=True, slots=True)
 class Fusion:
     """A group of detectors by name, in the order of the configuration.
 
@@ -35,22 +35,29 @@ class Fusion:
     So fused is not folded: no member sees what another has redacted.
     """
 
-    detectors: "tuple[tuple[str, Detector], ...]"
+    __slots__ = ("_answer", "_before", "_beside", "_prompt", "detectors")
+
+    def __init__(self, detectors: "Iterable[tuple[str, Detector]]") -> None:
+        self.detectors = tuple(detectors)
+        entering = [entry for entry in self.detectors if entry[1].side != "output"]
+        self._prompt = Panel(entering, "input")
+        self._before = Panel((entry for entry in entering if entry[1].stands == "before"), "input")
+        self._beside = Panel((entry for entry in entering if entry[1].stands == "beside"), "input")
+        self._answer = Panel((entry for entry in self.detectors if entry[1].side != "input"), "output")
 
     async def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
-        judged = await self.judge_prompt(exchange, "before")
+        judged = await _judge(self._before, exchange)
         for out in judged.deltas():
             yield out
         if judged.blocked:
             return
-        leaving = self._leaving(exchange)
         asked = judged.exchange
-        if not asked.streamed and any(member.detector.action == "block" for member in leaving):
+        if self._answer.blocks and not asked.streamed:
             asked = replace(asked, streamed=True)  # so that a block stops the model in its course
         async with aclosing(upstream(asked)) as deltas:
-            lanes = AnswerLanes(leaving, whole=not asked.streamed)
-            if self._any_beside():
-                started = await self._beside(exchange, deltas)
+            lanes = AnswerLanes(self._answer, exchange, whole=not asked.streamed)
+            if self._beside:
+                started = await self._start_beside(exchange, deltas)
                 for out in (*started.judged.deltas(), *await lanes.take(started.first)):
                     yield out
                 if started.judged.blocked:
@@ -61,48 +68,24 @@ class Fusion:
                 if lanes.blocked:
                     return
 
-    async def judge_prompt(self, exchange: Exchange, stands: "Stand | None" = None) -> Judged:
-        """Judge every text of the prompt, by those who stand before or beside the model, or by all."""
-        members = [
-            Member(name, detector, exchange, "input")
-            for name, detector in self.detectors
-            if detector.side != "output" and stands in (None, detector.stands)
-        ]
-        if not members:
-            return Judged(exchange)
-        lanes = PromptLanes(members)
-        messages = [await lanes.judge(number, turn) for number, turn in enumerate(exchange.messages)]
-        if lanes.rewritten:
-            exchange = replace(exchange, messages=tuple(messages))
-        return Judged(exchange, tuple(lanes.findings), lanes.blocked)
+    async def judge_prompt(self, exchange: Exchange) -> Judged:
+        """Judge every text of the prompt, by all who stand before or beside the model."""
+        return await _judge(self._prompt, exchange)
 
     async def judge_answer(self, exchange: Exchange, answer: str) -> list[Finding]:
         """What the group finds in a whole answer; nothing is cut or replaced."""
-        members = self._leaving(exchange)
-        if not members:
+        if not self._answer:
             return []
-        lane = Lane(members, "content")
+        lane = Lane(Judges(self._answer, exchange), "content")
         await lane.push(answer, final=True)
         return lane.take_findings()
 
-    def _leaving(self, exchange: Exchange) -> list[Member]:
-        return [
-            Member(name, detector, exchange, "output")
-            for name, detector in self.detectors
-            if detector.side != "input"
-        ]
-
-    def _any_beside(self) -> bool:
-        return any(
-            detector.side != "output" and detector.stands == "beside" for _, detector in self.detectors
-        )
-
-    async def _beside(self, exchange: Exchange, deltas: Deltas) -> "_Started":
+    async def _start_beside(self, exchange: Exchange, deltas: Deltas) -> "_Started":
         """The verdict of those who stand beside the model, and the model's first delta."""
         starting = asyncio.create_task(_next(deltas))
         try:
             await asyncio.sleep(0)  # so that the request is on its way before a check takes the core
-            judged = await self.judge_prompt(exchange, "beside")
+            judged = await _judge(self._beside, exchange)
             return _Started(judged, None if judged.blocked else await starting)
         finally:
             starting.cancel()
@@ -115,6 +98,17 @@ class Fusion:
 class _Started:
     judged: Judged
     first: Delta | None
+
+
+async def _judge(panel: Panel, exchange: Exchange) -> Judged:
+    """Every text of the prompt, judged by `panel`."""
+    if not panel:
+        return Judged(exchange)
+    lanes = PromptLanes(Judges(panel, exchange))
+    messages = [await lanes.judge(number, turn) for number, turn in enumerate(exchange.messages)]
+    if lanes.rewritten:
+        exchange = replace(exchange, messages=tuple(messages))
+    return Judged(exchange, tuple(lanes.findings), lanes.blocked)
 
 
 async def _next(deltas: Deltas) -> Delta | None:

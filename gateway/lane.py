@@ -1,7 +1,7 @@
 """One text on its way through a group of detectors."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from gateway.errors import DefenseError
 from gateway.redaction import PlainWriter, Writer
 from gateway.text import views
 from gateway.text.rules import LARGE
-from gateway.trail import Accounting, Footprint
+from gateway.trail import Footprint
 from gateway.types import Detection, Exchange, Finding, Side
 from gateway.window import NOTHING, Release, Settle, Sighting, Window
 
@@ -138,20 +138,63 @@ MANY = 1_000
 _AS_IT_IS = views.Reading((), 0)
 
 
+class Crew:
+    """Detectors that look through one window, by name, and what that takes: the same for every text."""
+
+    __slots__ = ("aligning", "detectors", "lookbehind", "reads", "side", "waiting")
+
+    def __init__(self, detectors: "Sequence[tuple[str, Detector]]", side: Side) -> None:
+        self.detectors = tuple(detectors)
+        self.side = side
+        looking = [detector for _, detector in detectors]
+        self.waiting = sum(not detector.inline for detector in looking)
+        self.aligning = [detector.align for detector in looking if detector.lookahead is not None]
+        self.reads = any(detector.normalise for detector in looking)
+        self.lookbehind = max([views.LOOKBEHIND, *(detector.lookbehind for detector in looking)])
+
+    def members(self, exchange: Exchange) -> list[Member]:
+        """The crew of one exchange."""
+        return [Member(name, detector, exchange, self.side) for name, detector in self.detectors]
+
+
+class Panel:
+    """Those of a group who judge one side: a crew that may change a text, and one that only flags."""
+
+    __slots__ = ("acting", "blocks", "flagging", "side")
+
+    def __init__(self, detectors: "Iterable[tuple[str, Detector]]", side: Side) -> None:
+        detectors = list(detectors)
+        self.side = side
+        self.acting = Crew([entry for entry in detectors if entry[1].action != "flag"], side)
+        self.flagging = Crew([entry for entry in detectors if entry[1].action == "flag"], side)
+        self.blocks = any(detector.action == "block" for _, detector in detectors)
+
+    def __bool__(self) -> bool:
+        return bool(self.acting.detectors or self.flagging.detectors)
+
+
+class Judges:
+    """A panel in one exchange."""
+
+    __slots__ = ("accounting", "acting", "flagging", "panel")
+
+    def __init__(self, panel: Panel, exchange: Exchange) -> None:
+        self.panel = panel
+        self.acting = panel.acting.members(exchange)
+        self.flagging = panel.flagging.members(exchange)
+        # What a prompt waits is time before the model, not before a character of the answer.
+        self.accounting = exchange.trail.accounting if panel.side == "output" else None
+
+
 class Pass:
     """One window and the members that look through it, all at the same text."""
 
-    __slots__ = ("_aligning", "_failed", "_members", "_reads", "_waiting", "unchecked", "window")
+    __slots__ = ("_crew", "_failed", "_members", "unchecked", "window")
 
-    def __init__(self, members: Sequence[Member], writer: Writer) -> None:
+    def __init__(self, crew: Crew, members: Sequence[Member], writer: Writer) -> None:
+        self._crew = crew
         self._members = members
-        self._waiting = sum(not member.detector.inline for member in members)
-        self._aligning = [
-            member.detector.align for member in members if member.detector.lookahead is not None
-        ]
-        self._reads = any(member.detector.normalise for member in members)
-        lookbehind = max(member.detector.lookbehind for member in members)
-        self.window = Window(max(views.LOOKBEHIND, lookbehind), writer)
+        self.window = Window(crew.lookbehind, writer)
         self.unchecked: list[int] = []
         self._failed: set[int] = set()
 
@@ -164,7 +207,7 @@ class Pass:
         text, start = window.gather(), window.start
         if len(text) > LARGE:
             return None
-        reading = views.read(text, start) if self._reads else _AS_IT_IS
+        reading = views.read(text, start) if self._crew.reads else _AS_IT_IS
         if reading.views or reading.joints:
             return None
         most = 0 if final else reading.unsettled
@@ -181,7 +224,7 @@ class Pass:
         if not window.held:
             return NOTHING
         text = window.gather()
-        reading = await _read(text, window.start) if self._reads else _AS_IT_IS
+        reading = await _read(text, window.start) if self._crew.reads else _AS_IT_IS
         self._failed.clear()
         align = self._aligner(text, reading, final)
         cut = align(len(text) if final else len(text) - self._pending(text, reading))
@@ -194,7 +237,7 @@ class Pass:
 
     def _aligner(self, text: str, reading: views.Reading, final: bool) -> Settle:
         """What moves a cut back to where nobody minds it; nobody minds one at the end of it all."""
-        aligning, start = self._aligning, self.window.start
+        aligning, start = self._crew.aligning, self.window.start
         if not aligning:
             return reading.settle
 
@@ -219,7 +262,7 @@ class Pass:
 
     async def _detect(self, text: str, reading: views.Reading, cut: int) -> list[Sighting]:
         looks = [self._look(index, text, reading, cut) for index in range(len(self._members))]
-        if self._waiting < 2:
+        if self._crew.waiting < 2:
             return [sighting for look in looks for sighting in await look]
         try:
             async with asyncio.TaskGroup() as group:
@@ -261,18 +304,15 @@ class Lane:
     reports depends on the text that was let through and on nothing else.
     """
 
-    __slots__ = ("_accounting", "_acting", "_flagging", "_location", "_members", "blocked", "findings")
+    __slots__ = ("_accounting", "_acting", "_flagging", "_judges", "_location", "blocked", "findings")
 
-    def __init__(self, members: Sequence[Member], location: str, writer: Writer | None = None) -> None:
-        acting = [member for member in members if member.detector.action != "flag"]
-        flagging = [member for member in members if member.detector.action == "flag"]
-        self._acting = Pass(acting, writer or PlainWriter()) if acting else None
-        self._flagging = Pass(flagging, PlainWriter()) if flagging else None
-        self._members = (acting, flagging)
+    def __init__(self, judges: Judges, location: str, writer: Writer | None = None) -> None:
+        panel, acting, flagging = judges.panel, judges.acting, judges.flagging
+        self._judges = judges
+        self._acting = Pass(panel.acting, acting, writer or PlainWriter()) if acting else None
+        self._flagging = Pass(panel.flagging, flagging, PlainWriter()) if flagging else None
         self._location = location
-        # What a prompt waits is time before the model, not before a character of the answer.
-        answering = members[0].side == "output"
-        self._accounting = members[0].exchange.trail.accounting if answering else Accounting()
+        self._accounting = judges.accounting
         self.blocked = False
         self.findings: list[Finding] = []
 
@@ -291,18 +331,20 @@ class Lane:
         else:
             glanced = acting.take(piece, final)
             release = await acting.look(final) if glanced is None else glanced
-            self._report(acting, 0, release)
+            self._report(acting, self._judges.acting, release)
             self.blocked |= release.blocked
             self._account(release, acting.window.held)
         if flagging is not None:
             final |= release.blocked
             glanced = flagging.take(release.source, final)
             seen = await flagging.look(final) if glanced is None else glanced
-            self._report(flagging, 1, seen)
+            self._report(flagging, self._judges.flagging, seen)
         return release
 
     def _account(self, release: Release, held: int) -> None:
         accounting = self._accounting
+        if accounting is None:
+            return
         if held > accounting.held_max:
             accounting.held_max = held
         if release.lag > accounting.release_lag:
@@ -313,10 +355,9 @@ class Lane:
         findings, self.findings = self.findings, []
         return findings
 
-    def _report(self, looked: Pass, kind: int, release: Release) -> None:
+    def _report(self, looked: Pass, members: Sequence[Member], release: Release) -> None:
         if not (release.sightings or looked.unchecked):
             return
-        members = self._members[kind]
         for index in looked.unchecked:
             self.findings.append(
                 self._finding(members[index], Sighting(0, 0, "unchecked", 1.0, "flag", index))

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.lane import Lane, Member
+from gateway.lane import Judges, Lane, Panel
 from gateway.redaction import JsonWriter, Writer
-from gateway.types import Delta, Finding, Finish, Message, Text, ToolCall, ToolCallPart
+from gateway.types import Delta, Exchange, Finding, Finish, Message, Text, ToolCall, ToolCallPart
 from gateway.window import Release
 
 
 class PromptLanes:
     """Judges the turns of a prompt: what each says, and the calls it makes."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
-        self._members = members
+    def __init__(self, judges: Judges) -> None:
+        self._judges = judges
         self.findings: list[Finding] = []
         self.blocked = False
         self.rewritten = False
@@ -39,7 +39,7 @@ class PromptLanes:
     async def _judge(self, location: str, text: str, writer: Writer | None = None) -> str:
         if not text:
             return text
-        lane = Lane(self._members, location, writer)
+        lane = Lane(self._judges, location, writer)
         release = await lane.push(text, final=True)
         self.findings += lane.take_findings()
         self.blocked |= lane.blocked
@@ -56,8 +56,9 @@ class AnswerLanes:
     call's id and name leave together, once its name is complete.
     """
 
-    def __init__(self, members: Sequence[Member], whole: bool) -> None:
-        self._members = members
+    def __init__(self, panel: Panel, exchange: Exchange, whole: bool) -> None:
+        self._judges = Judges(panel, exchange)
+        self._idle = not panel
         self._whole = whole
         self._texts: dict[str, _TextLane] = {}
         self._calls: dict[int, _ToolCallLanes] = {}
@@ -68,12 +69,12 @@ class AnswerLanes:
         """What may leave after `delta` came in; when `blocked`, a finish is the last of it."""
         if delta is None:
             return ()
-        if not self._members:
+        if self._idle:
             return (delta,)
         if isinstance(delta, Text):
             text = self._texts.get(delta.channel)
             if text is None:
-                text = self._texts[delta.channel] = _TextLane(self._members, delta, self._whole)
+                text = self._texts[delta.channel] = _TextLane(self._judges, delta, self._whole)
             out = await text.take(delta)
             return out.deltas if not out.blocked else self._checked(out)
         if isinstance(delta, ToolCallPart):
@@ -85,7 +86,7 @@ class AnswerLanes:
     async def _take_part(self, part: ToolCallPart) -> Sequence[Delta]:
         call = self._calls.get(part.index)
         if call is None:
-            call = self._calls[part.index] = _ToolCallLanes(self._members, part.index)
+            call = self._calls[part.index] = _ToolCallLanes(self._judges, part.index)
         out: list[Delta] = []
         if self._open_call is not None and self._open_call is not call:  # so its name is complete
             out += self._checked(await self._open_call.end_name())
@@ -126,10 +127,10 @@ _NOTHING = _Out(False, ())
 class _TextLane:
     __slots__ = ("_kind", "_lane", "_whole")
 
-    def __init__(self, members: Sequence[Member], kind: Text, whole: bool) -> None:
+    def __init__(self, judges: Judges, kind: Text, whole: bool) -> None:
         self._kind = kind
         self._whole = whole
-        self._lane = Lane(members, kind.channel)
+        self._lane = Lane(judges, kind.channel)
 
     async def take(self, delta: Text) -> _Out:
         if self._whole and self._lane.keep(delta.text):
@@ -155,11 +156,11 @@ class _TextLane:
 class _ToolCallLanes:
     __slots__ = ("_arguments", "_head", "_index", "_name")
 
-    def __init__(self, members: Sequence[Member], index: int) -> None:
+    def __init__(self, judges: Judges, index: int) -> None:
         self._index = index
         self._head: ToolCallPart | None = None
-        self._name = Lane(members, f"tool_calls[{index}].name")
-        self._arguments = Lane(members, f"tool_calls[{index}].arguments", JsonWriter())
+        self._name = Lane(judges, f"tool_calls[{index}].name")
+        self._arguments = Lane(judges, f"tool_calls[{index}].arguments", JsonWriter())
 
     async def take(self, part: ToolCallPart) -> _Out:
         if part.id or part.name:
