@@ -2,11 +2,12 @@
 
 ::
 
-    python -m benchmarks.http_overhead [--rounds 5] [--seconds 2] [--only sketch,patterns]
+    python -m benchmarks.http_overhead [--rounds 5] [--seconds 2] [--only sketch,patterns | --choose]
 
 The upstream is scripted and OpenAI-compatible: 1 KB in one piece, or 64 chunks of 20 characters, at
 once or one every 5 ms. Targets run at once on one core, load and upstream on another, in another
-random order each round. Every reply is compared with the script.
+random order each round. Every reply is compared with the script. `--choose` measures the same bare
+relay over several servers and clients instead, to choose among them.
 """
 
 import argparse
@@ -25,7 +26,9 @@ from pathlib import Path
 import aiohttp
 import uvloop
 import yaml
+from rich.console import Console
 
+from benchmarks.environments import environment
 from benchmarks.load import PROMPT
 from benchmarks.overhead import markdown, refuse_noise, split_cores, spread
 from benchmarks.targets import START_SECONDS, cpu_seconds, memory_bytes, nginx_process, process
@@ -191,6 +194,11 @@ async def started(
             sys.executable, "-m", "benchmarks.sketch", f"{upstream}/v1", cores=cores
         ) as running:
             yield Target(name, (await ready(running))["http"], running.pid)
+    elif name in RELAYS:
+        program = str(environment("http", Console(stderr=True)) / "bin" / "python")
+        command = (program, str(RELAY), *name.split("+"), f"{upstream}/v1")
+        async with process(*command, cores=cores) as running:
+            yield Target(name, (await ready(running))["http"], running.pid)
     else:
         path = folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump(configuration(upstream, folder / name, DEFENSES[name])))
@@ -221,6 +229,8 @@ def configuration(upstream: str, folder: Path, defenses: list[dict[str, object]]
 
 
 NAMES = ["direct", "nginx", "sketch", *DEFENSES]
+RELAY = Path(__file__).parent / "peers" / "relay.py"
+RELAYS = ["uvicorn+aiohttp", "granian+aiohttp", "hypercorn+aiohttp", "uvicorn+httpx", "uvicorn+httpx2"]
 
 
 async def run(names: Sequence[str], rounds: int, seconds: float) -> None:
@@ -308,10 +318,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of load, per target, kind and round")
     parser.add_argument("--only", default=",".join(NAMES), help="names of targets, by commas")
+    parser.add_argument("--choose", action="store_true", help="among servers and clients")
     parser.add_argument("--force", action="store_true", help="measure on a busy machine")
     options = parser.parse_args()
-    names = options.only.split(",")
-    if unknown := set(names) - set(NAMES):
+    names = ["direct", "sketch", *RELAYS] if options.choose else options.only.split(",")
+    if unknown := set(names) - {*NAMES, *RELAYS}:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     refuse_noise(force=options.force)
     try:

@@ -28,12 +28,13 @@ import aiohttp
 import yaml
 from rich.console import Console
 
+from benchmarks.environments import PEERS, environment
 from benchmarks.http_overhead import configuration, ready
 from benchmarks.overhead import markdown
 from benchmarks.targets import process
 
 ROOT = Path(__file__).parents[1]
-PEERS = {"litellm": "litellm[proxy]==1.106.2", "nemo": "nemoguardrails==0.24.1"}
+OTHERS = ("litellm", "nemo")
 SECRETS = {
     "card": "4539 1488 0343 6467",
     "e-mail": "jane.q.doe.private@corp-mail.example.com",
@@ -186,7 +187,7 @@ async def litellm(upstream: str, folder: Path, action: str) -> AsyncIterator[str
     }
     path = folder / f"litellm_{action}.yaml"
     path.write_text(yaml.safe_dump(config))
-    program = str(environment("litellm") / "bin" / "litellm")
+    program = str(environment("litellm", CONSOLE) / "bin" / "litellm")
     log = (folder / f"litellm_{action}.log").open("wb")
     variables = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": ADMISSION}
     running = await asyncio.create_subprocess_exec(
@@ -239,24 +240,15 @@ def nemo(cases: list[Case], stream_first: bool) -> list[Delivered]:
             for c in cases
         ],
     }
-    probe = [str(environment("nemo") / "bin" / "python"), str(ROOT / "benchmarks/peers/nemo_probe.py")]
+    probe = [
+        str(environment("nemo", CONSOLE) / "bin" / "python"),
+        str(ROOT / "benchmarks/peers/nemo_probe.py"),
+    ]
     done = subprocess.run(probe, input=json.dumps(asked), capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULTS ")]
     if not lines:
         raise SystemExit(f"NeMo Guardrails failed: {done.stderr[-1000:]}")
     return [Delivered(**result) for result in json.loads(lines[-1].removeprefix("RESULTS "))]
-
-
-def environment(peer: str) -> Path:
-    """The peer's own environment, made when it is first needed."""
-    folder = ROOT / ".tools" / "peers" / peer
-    if not (folder / "installed").exists():
-        with CONSOLE.status(f"installing {PEERS[peer]} (once)"):
-            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-            pip = [str(folder / "bin" / "pip"), "install", "-q", PEERS[peer]]
-            subprocess.run(pip, check=True, capture_output=True)
-        (folder / "installed").touch()
-    return folder
 
 
 async def over_http(base: str, cases: list[Case]) -> list[Delivered]:
@@ -365,12 +357,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/leaks.md")
     options = parser.parse_args()
     names = options.only.split(",")
-    if unknown := set(names) - {"crossrisk", *PEERS}:
+    if unknown := set(names) - {"crossrisk", *OTHERS}:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     text = table(asyncio.run(measure(names)))
     print(text)
     if options.write:
-        versions = ", ".join(PEERS[name] for name in names if name in PEERS)
+        versions = ", ".join(PEERS[name][0] for name in names if name in OTHERS)
         (ROOT / "docs" / "leaks.md").write_text(INTRODUCTION.format(versions=versions) + text + "\n")
 
 
