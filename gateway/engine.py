@@ -41,7 +41,12 @@ _WARM_UP = (
     "sk-0123456789abcdefABCDEF, eyJhbGciOi.\n"
 )
 """Prose with the beginnings of everything that rules look for."""
-_LONG_RUNS = tuple(unit * 300 for unit in ("a", "1 ", "sk-", "YWJj", "eyJ", "GB82WEST", "4539148803436467"))
+_LONG_RUNS = tuple(
+    (unit * 300)[:end]
+    for unit in ("a", "1 ", "sk-", "YWJj", "eyJ", "GB82WEST", "4539148803436467")
+    for size in (64, 200, 900)
+    for end in range(size, size + len(unit))  # each place to stop in is a state of its own
+)
 """Runs that keep rules waiting for long; built at first sight, each would stall everybody a moment."""
 
 

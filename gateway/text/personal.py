@@ -47,7 +47,16 @@ _KEY_BODY = rf"\s{{0,3}}{f'(?:{_KEY_LINE}' * 60}{')?' * 60}[A-Za-z0-9+/=]{{0,999
 _KEY_BEGIN = "-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_END = "-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 
-# The key formats are the providers' own, as they publish them.
+# Formats as the providers publish them: what a key begins with, and what follows.
+_PROVIDERS = {
+    "sk-": "[A-Za-z0-9_-]{20,200}",
+    "AKIA": r"[0-9A-Z]{16}\b",
+    "ASIA": r"[0-9A-Z]{16}\b",
+    **dict.fromkeys(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{36,255}"),
+    **{f"xox{kind}-": "[A-Za-z0-9-]{10,250}" for kind in "abeprs"},
+    "AIza": "[0-9A-Za-z_-]{35}",
+}
+
 PERSONAL = RuleSet(
     [
         Rule("email", r"[A-Za-z0-9._%+-]{1,64}@" + _DOMAIN),
@@ -56,12 +65,8 @@ PERSONAL = RuleSet(
         Rule("ssn", r"\b\d{3}-\d{2}-\d{4}\b", lambda text: len(text) if ssn.is_valid(text) else 0),
         Rule("phone", r"\+\d(?:[ .()-]{0,2}\d){6,14}\b", _phone),
         Rule("phone", r"(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b", _phone),
-        Rule("api_key", r"\bsk-[A-Za-z0-9_-]{20,200}"),
-        Rule("api_key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-        Rule("api_key", r"\bgh[pousr]_[A-Za-z0-9]{36,255}"),
-        Rule("api_key", r"\bxox[abeprs]-[A-Za-z0-9-]{10,250}"),
-        Rule("api_key", r"\bAIza[0-9A-Za-z_-]{35}"),
-        Rule("jwt", r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,900}\.[A-Za-z0-9_-]{8,700}"),
+        *(Rule("api_key", rf"\b{opening}{rest}", opening=opening) for opening, rest in _PROVIDERS.items()),
+        Rule("jwt", r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,900}\.[A-Za-z0-9_-]{8,700}", opening="eyJ"),
         Rule("private_key", f"{_KEY_BEGIN}{_KEY_BODY}(?:{_KEY_END})?", opening="-----BEGIN "),
     ]
 )

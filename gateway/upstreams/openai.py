@@ -5,10 +5,11 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -82,13 +83,12 @@ class OpenAI:
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=KEEPALIVE_SECONDS),
+            connector=_Connector(limit=self.connections, keepalive_timeout=KEEPALIVE_SECONDS),
             # a jar would hand one user's cookies to the next
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             timeout=self.patience(self.timeout),
             auto_decompress=False,
-            trace_configs=[_reuse_trace()],
         ) as session:
             yield OpenAIConnection(self, session)
 
@@ -160,7 +160,7 @@ class OpenAIConnection:
 
     async def _post(self, body: bytes, patience: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         while True:
-            attempt = _Attempt()
+            _reused.set(False)
             try:
                 # a redirect would carry the prompt and the key to an address nobody configured
                 return await self._session.post(
@@ -168,12 +168,11 @@ class OpenAIConnection:
                     data=body,
                     timeout=patience,
                     allow_redirects=False,
-                    trace_request_ctx=attempt,
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError):
                 # llama.cpp closes after every streamed answer without saying so, others when idle: a
                 # request that meets such a close is sent again, one that a new connection lost is not
-                if not attempt.reused:
+                if not _reused.get():
                     raise
 
     def _model(self, exchange: Exchange) -> str:
@@ -198,20 +197,22 @@ class OpenAIConnection:
         return UpstreamError(f"the upstream answered with status {status}")
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """One sending of a request; `reused` when it went over a connection that served before."""
-
-    reused: bool = False
+_reused = ContextVar("_reused", default=False)
+"""Whether the last request of this task went over a connection that had served before."""
 
 
-def _reuse_trace() -> aiohttp.TraceConfig:
-    async def note(session: object, context: SimpleNamespace, parameters: object) -> None:
-        context.trace_request_ctx.reused = True
+class _Connector(aiohttp.TCPConnector):
+    """Tells connections that served before; aiohttp's own tracing does too, for ten times the price."""
 
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(note)
-    return trace
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._served: WeakSet[object] = WeakSet()
+
+    async def connect(self, *arguments: Any, **options: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*arguments, **options)
+        _reused.set(connection.protocol in self._served)
+        self._served.add(connection.protocol)
+        return connection
 
 
 def _body(exchange: Exchange, model: str) -> bytes:
