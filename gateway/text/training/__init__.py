@@ -1,1 +1,1 @@
-"""Training of the encoder that all classifiers share; needs the extra `[whitebox]`, nothing at run time does."""
+"""Training of the encoder that all classifiers share; needs the extra `[training]`."""

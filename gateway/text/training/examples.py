@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 HEADS = (
     "injection",
@@ -30,6 +34,12 @@ class Example:
     source: str
     answer: str = ""
     group: str = ""
+
+
+def words(name: str) -> Mapping[str, Any]:
+    """The word lists of `name`.yaml in this folder."""
+    loaded: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
+    return loaded
 
 
 def key(text: str) -> str:

@@ -1,7 +1,7 @@
 """Fine-tunes the first layers of all-MiniLM-L6-v2 with one light head per question, all at once.
 
 The encoder is that of Wang et al. 2020 (MiniLM) as trained by sentence-transformers; each example
-teaches those heads only for which it has a label. One thread per core, deterministic in the seed on one machine.
+teaches those heads only for which it has a label.
 """
 
 import random
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
         self.pair = nn.Linear(4 * width, len(PAIR))
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings [batch, 384] and logits [batch, heads on one text]; `mask` is 1 on tokens, 0 on padding."""
+        """Embeddings [batch, 384] and logits [batch, heads on one text]; `mask` is 0 on padding."""
         states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
         weight = mask.unsqueeze(-1).to(states.dtype)
         embedding = (states * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -71,9 +71,21 @@ class Sets:
 def learning(sets: Sets) -> list[Example]:
     """Everything the heads may learn from."""
     readers: Sequence[Callable[[Sets], Iterable[Example]]] = (
-        _slabs, _neuralchemy, _multilingual, _wild, _planted, _harmful, _goals, _everyday, _judged_answers,
-        _tweets, _talk, _sentences, _generated_hate, _comments,
-    )  # fmt: skip
+        _slabs,
+        _neuralchemy,
+        _multilingual,
+        _wild,
+        _planted,
+        _harmful,
+        _goals,
+        _everyday,
+        _judged_answers,
+        _tweets,
+        _talk,
+        _sentences,
+        _generated_hate,
+        _comments,
+    )
     return [example for read in readers for example in read(sets)]
 
 
@@ -193,8 +205,13 @@ def testing(sets: Sets) -> list[Test]:
     """The tests, none of which shares a text with what was learned from."""
     harmless = _harmless(sets)
     readers: Sequence[Callable[[Sets, Sequence[str]], Iterable[Test]]] = (
-        _injection_tests, _harm_tests, _toxicity_tests, _stereotype_tests, _refusal_tests, _personal_tests,
-    )  # fmt: skip
+        _injection_tests,
+        _harm_tests,
+        _toxicity_tests,
+        _stereotype_tests,
+        _refusal_tests,
+        _personal_tests,
+    )
     return [test for read in readers for test in read(sets, harmless)]
 
 

