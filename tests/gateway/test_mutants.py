@@ -190,6 +190,8 @@ def run_tests(folder: Path, tests: str) -> "subprocess.CompletedProcess[str]":
         "-q",
         "-p",
         "no:cacheprovider",
+        "--hypothesis-seed=1",
+        "--hypothesis-seed=1",
         "--timeout=15",
         *tests.split(),
     ]

@@ -72,6 +72,22 @@ def test_a_glance_at_a_whole_text_sees_what_an_opening_begins() -> None:
     assert rules.glance("a -BEGI", final=True) == 0
 
 
+@pytest.mark.parametrize(
+    ("pattern", "match"),
+    [
+        (r"(?:ab|cd){1,3}e", "cdabcde"),
+        (r"(?:ab|cd){1,3}e", "abe"),
+        (r"[ab]{2,4}c?", "abbac"),
+        (r"a[^b]{0,3}d", "axyzd"),
+        (r"\b\d{2}(?:-\d{2}){1,2}\b", "12-34-56"),
+    ],
+)
+def test_every_beginning_of_a_match_is_in_the_prefix_form(pattern: str, match: str) -> None:
+    assert re2.fullmatch(pattern, match)
+    for end in range(len(match)):
+        assert re2.fullmatch(prefix_form(pattern), match[:end]), match[:end]
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_prefix_form_compiles(pattern: str) -> None:
     assert re2.compile(prefix_form(pattern)).fullmatch("") is not None
