@@ -104,6 +104,9 @@ class PatternDetector(Detector):
     lookbehind: ClassVar[int] = 1
     inline: ClassVar[bool] = True
 
+    def __init_subclass__(cls) -> None:
+        cls.lookbehind = max(cls.lookbehind, cls.rules.lookbehind)
+
     async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
         if len(text) - start > LARGE:
             return await asyncio.to_thread(self.rules.find, text, start)

@@ -75,7 +75,8 @@ class Member:
             for view in filter(self._looks_at, reading.views):
                 for seen in _within(await self._detect(view.text, view.start), view.start, len(view.text)):
                     span = view.source(seen.start, seen.end)
-                    found.append(Detection(span.start, span.end, seen.label, seen.score))
+                    since = view.source_start(seen.start if seen.since is None else seen.since)
+                    found.append(Detection(span.start, span.end, seen.label, seen.score, since))
             found = _united(found)
         return [detection for detection in found if detection.score >= detector.threshold]
 
@@ -127,10 +128,14 @@ def _united(found: list[Detection]) -> list[Detection]:
         last = united[-1] if united else None
         if last is not None and last.label == detection.label and detection.start < last.end:
             end, score = max(last.end, detection.end), max(last.score, detection.score)
-            united[-1] = Detection(last.start, end, last.label, score)
+            united[-1] = Detection(last.start, end, last.label, score, min(_since(last), _since(detection)))
         else:
             united.append(detection)
     return united
+
+
+def _since(detection: Detection) -> int:
+    return detection.start if detection.since is None else detection.since
 
 
 MANY = 1_000
@@ -360,7 +365,7 @@ class Lane:
             return
         for index in looked.unchecked:
             self.findings.append(
-                self._finding(members[index], Sighting(0, 0, "unchecked", 1.0, "flag", index))
+                self._finding(members[index], Sighting(0, 0, "unchecked", 1.0, "flag", index, 0))
             )
         looked.unchecked.clear()
         for sighting in release.sightings:

@@ -90,12 +90,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a detector sees: a half-open span of code points, a label, a score in [0, 1], 1 worst."""
+    """What a detector sees: a half-open span of code points, a label, a score in [0, 1], 1 worst.
+
+    since: where the evidence begins, if before the span; a text is never parted in between.
+    """
 
     start: int
     end: int
     label: str
     score: float = 1.0
+    since: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,14 @@ class Sighting:
     score: float
     action: Action
     member: int
+    since: int
+    """Where the evidence begins, which may lie before the span; nothing is cut in between."""
 
     @classmethod
     def of(cls, detection: Detection, action: Action, member: int) -> "Sighting":
         """The sighting of `detection`."""
-        return cls(detection.start, detection.end, detection.label, detection.score, action, member)
+        since = detection.start if detection.since is None else detection.since
+        return cls(detection.start, detection.end, detection.label, detection.score, action, member, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,8 @@ class Window:
             cut = max(cut, self.start)
             moved = align(cut)
             for sighting in reversed(found):
-                if sighting.start < moved < sighting.end:
-                    moved = sighting.start
+                if sighting.since < moved < sighting.end:
+                    moved = sighting.since
             if moved >= cut or moved <= self.start:
                 return max(moved, self.start)
             cut = moved
@@ -162,7 +165,8 @@ class Window:
 
     def _placed(self, sighting: Sighting) -> Sighting:
         start, end = self._base + sighting.start, self._base + sighting.end
-        return Sighting(start, end, sighting.label, sighting.score, sighting.action, sighting.member)
+        since = self._base + sighting.since
+        return Sighting(start, end, sighting.label, sighting.score, sighting.action, sighting.member, since)
 
     def _forget(self, cut: int, settle: Settle) -> float:
         """Drop what lies before `cut`, but for the context; how long its oldest character waited."""

@@ -1,11 +1,13 @@
-"""Personal data and secrets: e-mail, phone, card, IBAN, social security numbers, provider keys."""
+"""Personal data and secrets: who one is, where one can be reached, what one pays and signs in with."""
 
+import ipaddress
+import re
 from collections.abc import Callable
 
 import phonenumbers
-from stdnum import iban, luhn
-from stdnum.us import ssn
+from stdnum import bitcoin, iban, luhn
 
+from gateway.text import identifiers, secrets
 from gateway.text.rules import Rule, RuleSet
 
 
@@ -47,26 +49,70 @@ _KEY_BODY = rf"\s{{0,3}}{f'(?:{_KEY_LINE}' * 60}{')?' * 60}[A-Za-z0-9+/=]{{0,999
 _KEY_BEGIN = "-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_END = "-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 
-# Formats as the providers publish them: what a key begins with, and what follows.
-_PROVIDERS = {
-    "sk-": "[A-Za-z0-9_-]{20,200}",
-    "AKIA": r"[0-9A-Z]{16}\b",
-    "ASIA": r"[0-9A-Z]{16}\b",
-    **dict.fromkeys(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{36,255}"),
-    **{f"xox{kind}-": "[A-Za-z0-9-]{10,250}" for kind in "abeprs"},
-    "AIza": "[0-9A-Za-z_-]{35}",
-}
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|"
+    r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
+)
+_BORN = ("born", "birth", "dob", "d.o.b", "geboren", "geburtsdatum", "naissance", "nacimiento")
+_DATES = (
+    r"\b\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})\b",
+    r"\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b",
+    rf"\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}\b",
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?\.? (?:of )?{_MONTH},? \d{{4}}\b",
+)
+_STREET = (
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Terrace|Parkway|Pkwy|"
+    r"Highway|Hwy|Crescent|Close|Way|Place|Pl|Row|Trail|Circle|Cir)\b"
+)
+_CAPITALISED = r"[A-Z][A-Za-z'.-]{1,20}"
+_ADDRESSES = (
+    rf"\b\d{{1,5}}[A-Za-z]?,? (?:[NSEW]\.? )?(?:{_CAPITALISED} ){{1,3}}{_STREET}",
+    r"\b[A-ZÄÖÜ][a-zäöüß-]{2,20}(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer) \d{1,4}[a-z]?\b",
+    r"\b\d{1,4},? (?:rue|avenue|boulevard|place|chemin|impasse|quai|via|calle) "
+    r"(?:d[eu] |de la |des )?[A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}(?: [A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}){0,2}\b",
+    r"\b(?:Via|Calle|Rua|Viale|Piazza|Plaza|Avenida) "
+    r"[A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}(?: [A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}){0,2},? \d{1,4}\b",
+    r"\bP\.? ?O\.? Box \d{1,6}\b",
+)
+
+
+def _address(text: str) -> int:
+    """Accepts an address that points to one place in the world; those that mean any or the own do not."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return 0
+    if found.version == 6 and sum(bool(group) for group in text.split(":")) < 3:
+        return 0
+    return len(text) if found.is_global else 0
+
+
+def _date(text: str) -> int:
+    year = max(map(int, re.findall(r"\d+", text)))
+    return len(text) if 1900 <= year <= 2100 or year < 100 else 0
+
+
+def _coin(text: str) -> int:
+    return len(text) if bitcoin.is_valid(text) else 0
+
 
 PERSONAL = RuleSet(
     [
         Rule("email", r"[A-Za-z0-9._%+-]{1,64}@" + _DOMAIN),
         Rule("card", r"\b\d(?:[ -]?\d){12,18}\b", lambda text: _longest(text, _is_card)),
         Rule("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", lambda text: _longest(text, _is_iban)),
-        Rule("ssn", r"\b\d{3}-\d{2}-\d{4}\b", lambda text: len(text) if ssn.is_valid(text) else 0),
         Rule("phone", r"\+\d(?:[ .()-]{0,2}\d){6,14}\b", _phone),
         Rule("phone", r"(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b", _phone),
-        *(Rule("api_key", rf"\b{opening}{rest}", opening=opening) for opening, rest in _PROVIDERS.items()),
-        Rule("jwt", r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,900}\.[A-Za-z0-9_-]{8,700}", opening="eyJ"),
+        Rule("ip_address", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _address, score=0.7),
+        Rule("ip_address", r"\b(?:[0-9A-Fa-f]{1,4}:){1,7}(?::?[0-9A-Fa-f]{1,4}){1,7}\b", _address, score=0.8),
+        *(Rule("mac_address", rf"\b(?:[0-9A-Fa-f]{{2}}{sign}){{5}}[0-9A-Fa-f]{{2}}\b") for sign in ":-"),
+        Rule("crypto_address", r"\b[13][A-HJ-NP-Za-km-z1-9]{25,34}\b", _coin),
+        Rule("crypto_address", r"\bbc1[02-9ac-hj-np-z]{11,71}\b", _coin),
+        Rule("crypto_address", r"\b0x[0-9a-fA-F]{40}\b", score=0.9),
+        *(Rule("date_of_birth", pattern, _date, score=0.0, context=_BORN) for pattern in _DATES),
+        *(Rule("address", pattern, score=0.7) for pattern in _ADDRESSES),
+        *identifiers.RULES,
+        *secrets.RULES,
         Rule("private_key", f"{_KEY_BEGIN}{_KEY_BODY}(?:{_KEY_END})?", opening="-----BEGIN "),
     ]
 )

@@ -14,6 +14,8 @@ Check = Callable[[str], int]
 
 LARGE = 4_000
 """Past so many characters a text is searched in a thread, so that it does not stall every other exchange."""
+NEAR = 48
+"""How far before a match a word of its context may stand, in characters."""
 _BLOCK = 2048
 
 
@@ -24,6 +26,9 @@ class Rule:
     `check` refines what a pattern cannot say (a check digit); it sees one candidate at a time.
     `opening` is a literal that every match begins with: for a long pattern, which then costs
     nothing where the literal does not occur.
+    `lead` is a pattern for what must stand before and is no part of what is found ("password is").
+    `context`: words, in lower case, of which one among the `NEAR` characters before raises the score
+    to `context_score`. With a `score` of 0 nothing is found without one.
     """
 
     label: str
@@ -32,6 +37,16 @@ class Rule:
     score: float = 1.0
     ignore_case: bool = False
     opening: str = ""
+    lead: str = ""
+    context: tuple[str, ...] = ()
+    context_score: float = 0.9
+
+    def scored(self, before: str) -> float:
+        """The score of a match after `before`, of which the last `NEAR` characters count."""
+        if not self.context:
+            return self.score
+        near = before[-NEAR:].lower()
+        return self.context_score if any(word in near for word in self.context) else self.score
 
 
 class RuleSet:
@@ -47,15 +62,16 @@ class RuleSet:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self.labels = frozenset(rule.label for rule in self.rules)
-        self.max_length = max((max_length(rule.pattern) for rule in self.rules), default=0)
-        self._always = [rule for rule in self.rules if not rule.opening]
-        self._patterns = [_compile(_cased(rule, rule.pattern)) for rule in self._always]
+        self.max_length = max((max_length(rule.lead + rule.pattern) for rule in self.rules), default=0)
+        self.lookbehind = NEAR + 1 if any(rule.context for rule in self.rules) else 1
+        self._always = [_Compiled(rule) for rule in self.rules if not rule.opening]
         self._opened = [
             (rule.opening, RuleSet([replace(rule, opening="")])) for rule in self.rules if rule.opening
         ]
-        openings = [re2.escape(opening) for opening, _ in self._opened]
-        written = [_cased(rule, rule.pattern) for rule in self._always]
-        prefixes = [_cased(rule, prefix_form(rule.pattern)) for rule in self._always]
+        openings = [_bounded(opening) for opening, _ in self._opened]
+        always = [rule for rule in self.rules if not rule.opening]
+        written = _once(_cased(rule, rule.lead + rule.pattern) for rule in always)
+        prefixes = _once(_cased(rule, prefix_form(rule.lead + rule.pattern)) for rule in always)
         prefixes += [prefix_form(opening) for opening in openings]
         self._any = _compile("|".join(written))
         self._tail = _compile(f"(?:{'|'.join(prefixes)})\\z")
@@ -65,8 +81,10 @@ class RuleSet:
         """Every match from code point `start` on; what lies before is seen as context only."""
         found: list[Detection] = []
         if self._always and self._any.search(_searchable(text), start) is not None:
-            for rule, pattern in zip(self._always, self._patterns, strict=True):
-                found += _matches(rule, pattern, self.max_length, text, start)
+            near = text[max(start - NEAR, 0) :].lower()
+            for compiled in self._always:
+                if compiled.may_match(near):
+                    found += compiled.matches(self.max_length, text, start)
         for opening, rules in self._opened:
             if opening in text:
                 found += rules.find(text, start)
@@ -103,21 +121,57 @@ class RuleSet:
         return not self._always or self._any.search(_searchable(text), start) is None
 
 
-def _matches(rule: Rule, pattern: "re2._Regexp", reach: int, text: str, start: int) -> Iterator[Detection]:
-    # RE2's binding encodes its whole argument on every call, so a long text is searched in blocks;
-    # each sees as far past its end as a match that begins in it can reach.
-    while start < len(text):
-        base, limit = max(start - 1, 0), start + _BLOCK
-        match = pattern.search(_searchable(text[base : limit + reach + 1]), start - base)
-        if match is None or (begin := base + match.start()) >= limit:
-            start = limit
-            continue
-        # A candidate that fails its check is searched again one character on, so that what is
-        # found from a position never depends on where an earlier, rejected candidate began.
-        length = rule.check(text[begin : base + match.end()])
-        start = begin + (length or 1)
-        if length:
-            yield Detection(begin, start, rule.label, rule.score)
+class _Compiled:
+    """A rule with its pattern, and the pattern of what leads to it."""
+
+    __slots__ = ("_lead", "_pattern", "rule")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._pattern = _compile(_cased(rule, rule.lead + rule.pattern))
+        self._lead = _compile(_cased(rule, rule.lead)) if rule.lead else None
+
+    def may_match(self, near: str) -> bool:
+        """Whether a search is worth it, given the text in lower case."""
+        rule = self.rule
+        return rule.score > 0 or any(word in near for word in rule.context)
+
+    def matches(self, reach: int, text: str, start: int) -> Iterator[Detection]:
+        """Every match from `start` on, none of which is longer than `reach`."""
+        # RE2's binding encodes its whole argument on every call, so a long text is searched in blocks;
+        # each sees as far past its end as a match that begins in it can reach.
+        while start < len(text):
+            base, limit = max(start - 1, 0), start + _BLOCK
+            match = self._pattern.search(_searchable(text[base : limit + reach + 1]), start - base)
+            if match is None or (begin := base + match.start()) >= limit:
+                start = limit
+                continue
+            found = self._found(text, begin, base + match.end())
+            # A candidate that fails its check is searched again one character on, so that what is
+            # found from a position never depends on where an earlier, rejected candidate began.
+            start = begin + 1 if found is None else found.end
+            if found is not None and found.score > 0:
+                yield found
+
+    def _found(self, text: str, begin: int, end: int) -> Detection | None:
+        value = begin
+        if self._lead is not None:
+            value += int(self._lead.match(text[begin:end]).end())
+        length = self.rule.check(text[value:end])
+        if not length:
+            return None
+        score = self.rule.scored(text[max(begin - NEAR, 0) : begin])
+        return Detection(value, value + length, self.rule.label, score, begin)
+
+
+def _bounded(opening: str) -> str:
+    """A literal where a word may begin; one that begins with a letter does so inside no word."""
+    boundary = r"\b" if opening[0].isalnum() else ""
+    return boundary + str(re2.escape(opening))
+
+
+def _once(patterns: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(patterns))
 
 
 def _searchable(text: str) -> str | bytes:

@@ -30,7 +30,7 @@ MUTANTS = {
         "return True",
         "tests/gateway/test_fusion.py -k linear",
     ),
-    "cuts through a match": Mutant("window.py", "if sighting.start < moved < sighting.end:", "if False:"),
+    "cuts through a match": Mutant("window.py", "if sighting.since < moved < sighting.end:", "if False:"),
     "forgets the context": Mutant("window.py", "max(cut - self.lookbehind, 0)", "cut"),
     "releases the beginning of what it blocks": Mutant(
         "window.py", "            cut = block.start\n", "            cut = block.end - 1\n"

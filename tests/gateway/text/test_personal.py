@@ -1,0 +1,136 @@
+"""Personal data and secrets: every rule finds what it is for, and not what is nearly it."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from defenses.leak_filter import LeakFilter
+from gateway.errors import ConfigError
+from gateway.text import identifiers, secrets
+from gateway.text.personal import PERSONAL
+from gateway.text.rules import Rule, RuleSet
+from gateway.types import Exchange
+from tests.gateway.text.samples import sample
+
+KEYED = [rule for rule, _ in zip(secrets.RULES, secrets.FORMATS, strict=False)]
+TRIES = 60_000
+COIN = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"  # the example of BIP 173
+
+
+def found(rules: RuleSet, text: str) -> list[tuple[str, str]]:
+    return [(one.label, text[one.start : one.end]) for one in rules.find(text)]
+
+
+def valid(rule: Rule, rng: random.Random) -> str:
+    for _ in range(TRIES):
+        text = sample(rule.pattern, rng)
+        if rule.check(text) == len(text):
+            return text
+    raise AssertionError(f"no sample of {rule}")
+
+
+@pytest.mark.parametrize("number", range(len(secrets.FORMATS)), ids=lambda n: secrets.FORMATS[n].opening)
+def test_a_key_of_every_provider(number: int) -> None:
+    rule, made = KEYED[number], secrets.FORMATS[number]
+    rules = RuleSet([rule])
+    rng = random.Random(number)
+    key = valid(rule, rng)
+    assert key.startswith(made.opening)
+    assert found(rules, f"it is {key}, keep it") == [("api_key", key)]
+    assert ("api_key", key) in found(PERSONAL, f"it is {key}, keep it")
+    assert found(rules, f"it is x{key}") == [], "in the middle of a word it is no key"
+    short = sample(rule.pattern, rng, short=True)
+    assert found(rules, f"it is {short[:-1]} or so") == [], "one character too short"
+    middle = len(made.opening) + 2
+    assert found(rules, f"it is {short[:middle]} {short[middle + 1 :]}") == [], "interrupted"
+    dull = made.opening + "a" * (len(short) - len(made.opening))
+    assert found(rules, f"it is {dull}") == [], "one letter again and again is no key"
+
+
+def test_there_are_a_hundred_providers() -> None:
+    assert len(secrets.PROVIDERS) >= 100
+
+
+def numbers() -> Iterator[Rule]:
+    for rule in identifiers.RULES:
+        if rule.check is not len:
+            yield rule
+
+
+@pytest.mark.parametrize("rule", list(numbers()), ids=lambda rule: f"{rule.label} {rule.context[:1]}")
+def test_a_number_of_a_person(rule: Rule) -> None:
+    rng = random.Random(rule.pattern)
+    rules = RuleSet([rule])
+    number = valid(rule, rng)
+    if rule.context:
+        assert [one.score for one in rules.find(f"{rule.context[0]} {number} it is")] == [rule.context_score]
+    assert [one.score for one in rules.find(f"it is {number} so")] == ([rule.score] if rule.score else [])
+    wrong = next((text for text in others(number, rng) if not rule.check(text)), None)
+    assert wrong is not None, "any digit will do"
+    assert (rule.label, wrong) not in found(rules, f"{(*rule.context, '')[0]} {wrong} it is")
+
+
+def others(number: str, rng: random.Random) -> Iterator[str]:
+    """`number` with one digit changed, or its first letter."""
+    places = [place for place, character in enumerate(number) if character.isdigit()]
+    for _ in range(200):
+        place = rng.choice(places)
+        yield number[:place] + rng.choice("0123456789") + number[place + 1 :]
+    yield "D" + number[1:]
+
+
+def test_there_are_twelve_countries() -> None:
+    checks = [rule for rule in identifiers.RULES if rule.label in {"ssn", "national_id"}]
+    assert len(checks) >= 12 + 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("my password is Hunter2!, keep it", [("password", "Hunter2!")]),
+        ("the password for the router is now: tr0ub4dor&3.", [("password", "tr0ub4dor&3")]),
+        ("Password: correct-horse-battery", [("password", "correct-horse-battery")]),
+        ("my password is required", []),
+        ("the password is wrong again", []),
+        ("the PIN is 4821", [("password", "4821")]),
+        ("we pin 4821 notes to the wall", []),
+        ("api_key = 'abcD1234efgh5678'", [("credential", "abcD1234efgh5678")]),
+        ("api_key = your_api_key_here", []),
+        ("postgres://ana:s3cr3t@localhost/x", [("credential", "s3cr3t")]),
+        ("born on 12 March 1984 in Rome", [("date_of_birth", "12 March 1984")]),
+        ("DOB: 03/12/1984", [("date_of_birth", "03/12/1984")]),
+        ("released on 12 March 1984", []),
+        ("passport X1234567", [("passport", "X1234567")]),
+        ("order X1234567", []),
+        ("I live at 12 Main Street", [("address", "12 Main Street")]),
+        ("Hauptstraße 12a", [("address", "Hauptstraße 12a")]),
+        ("14 rue de la Paix, Paris", [("address", "14 rue de la Paix")]),
+        ("there are 12 main streets", []),
+        ("from 8.8.8.8 today", [("ip_address", "8.8.8.8")]),
+        ("from 192.168.0.1 or 127.0.0.1, version 1.2.3.400", []),
+        ("2001:4860:4860::8888 answers", [("ip_address", "2001:4860:4860::8888")]),
+        ("at 12:30:45 std::vector a::b", []),
+        ("00:1A:2b:3C:4d:5E is up", [("mac_address", "00:1A:2b:3C:4d:5E")]),
+        (f"to {COIN} now", [("crypto_address", COIN)]),
+        (f"to {COIN[:-1]}5 now", []),
+        ("account number 12345678901 please", [("bank_account", "12345678901")]),
+        ("sort code 20-00-00", [("bank_account", "20-00-00")]),
+    ],
+)  # fmt: skip
+def test_what_is_said_around_it_decides(text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(PERSONAL, text) == expected
+
+
+async def test_what_may_pass_passes() -> None:
+    text = "ana@example.org, Info@Example.com, 00:1A:2b:3C:4d:5E"
+    exchange = Exchange(model="", messages=())
+    every = await LeakFilter().detect(text, exchange)
+    assert [one.label for one in every] == ["email", "email", "mac_address"]
+    allowed = await LeakFilter(allow=("*@example.com",), kinds=("email",)).detect(text, exchange)
+    assert [text[one.start : one.end] for one in allowed] == ["ana@example.org"]
+
+
+def test_a_kind_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match="kinds: unknown 'mail'; known: address, api_key"):
+        LeakFilter(kinds=("mail",))
