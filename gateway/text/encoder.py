@@ -1,232 +1,88 @@
-"""One small encoder for all questions about a text: read once, asked by every head, defense and monitor.
-
-The model is all-MiniLM-L6-v2 in its first layers, fine-tuned by `gateway.text.training`; what it was
-trained on and how well it does stands in `docs/model-card.md`. Needs the extra `[onnx]` or `[onnx-gpu]`.
-"""
+"""One small encoder for all questions about a text: read once, asked by every head, defense and monitor."""
 
 import asyncio
-import json
-import threading
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
-from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from gateway.errors import ConfigError
+from gateway.text.encoder_model import Judgement, Model, Window
 
-if TYPE_CHECKING:  # heavy, and needed only where somebody asks
-    import numpy as np
-    import numpy.typing as npt
+if TYPE_CHECKING:
+    from gateway.text.encoder_model import Floats
 
-    Floats = npt.NDArray[np.float32]
-
-Device = Literal["auto", "cpu", "cuda"]
-FOLDER = Path(__file__).parent / "weights"
-OVERLAP = 32
-"""Tokens that neighbouring windows of a long text share, so that a sentence stands whole in one of them."""
-MOST_WINDOWS = 2048
-BATCH = 16
-"""Windows read at once, at most."""
+Choice = Literal["auto", "cpu", "cuda", "off"]
+BATCH = {"cpu": 256, "cuda": 8192}
+"""Tokens read at once, padding included. On a CPU reading together gains little, and the first of a batch
+waits for all of it; there a text waits for the batch before it and for its own, each of this size."""
 PADDING = 1.25
 """Windows of one batch differ in length by this factor at most, so that little of the work is padding."""
 REMEMBERED = 2048
-_PAIR_WINDOWS = 8
-_FIX = "install one of them: pip install 'crossrisk-gateway[onnx]', or [onnx-gpu] on a machine with a GPU"
+"""Judgements kept for whoever asks next."""
+_LONG = 4_000
+"""Past so many characters a text is cut into tokens in a thread, so that nobody else waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the encoder says of a text.
+class _Work:
+    """A text in work: its windows, those not yet read, and how many still want its judgement."""
 
-    scores: by head, a probability in [0, 1], 1 worst; of a long text the worst of its windows.
-    embeddings: [windows, 384], for the heads on pairs.
-    """
+    __slots__ = ("deadline", "done", "future", "text", "unread", "wanted", "windows")
 
-    scores: Mapping[str, float]
-    embeddings: "Floats" = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the encoder runs; `fallback` says why not on the GPU, empty where nobody expected one."""
-
-    device: Literal["cpu", "cuda"]
-    fallback: str = ""
-
-
-class Model:
-    """The encoder's files, loaded: numbers in, numbers out. Safe to use from several threads."""
-
-    def __init__(self, device: Device = "auto", folder: Path = FOLDER) -> None:
-        self._session, self.placement = _session(folder / "encoder.onnx", device)
-        import numpy as np
-        from tokenizers import Tokenizer
-
-        described = json.loads((folder / "encoder.json").read_text())
-        self.heads: tuple[str, ...] = tuple(described["heads"])
-        self.pair_heads = {
-            head: (np.array(pair["weights"], dtype=np.float32), float(pair["bias"]))
-            for head, pair in described["pair_heads"].items()
-        }
-        self.thresholds: Mapping[str, Mapping[str, float]] = described["thresholds"]
-        self._calibration = {
-            head: (float(own["scale"]), float(own["shift"])) for head, own in described["calibration"].items()
-        }
-        self.window = int(described["window"])
-        self._words = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._words.no_padding()
-        self._words.no_truncation()
-
-    def windows(self, text: str) -> list[list[int]]:
-        """The token ids of `text` in windows; raises ValueError past `MOST_WINDOWS`."""
-        ids: list[int] = self._words.encode(text).ids
-        if len(ids) <= self.window:
-            return [ids]
-        first, *body, last = ids
-        room = self.window - 2
-        starts = range(0, max(len(body) - OVERLAP, 1), room - OVERLAP)
-        if len(starts) > MOST_WINDOWS:
-            raise ValueError(f"the text has {len(ids)} tokens, more than can be judged")
-        return [[first, *body[start : start + room], last] for start in starts]
-
-    def read(self, windows: Sequence[Sequence[int]]) -> "tuple[Floats, Floats]":
-        """Embeddings [windows, 384] and logits [windows, heads]."""
-        import numpy as np
-
-        longest = max(map(len, windows))
-        ids = np.zeros((len(windows), longest), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, window in enumerate(windows):
-            ids[row, : len(window)] = window
-            mask[row, : len(window)] = 1
-        embedding, logits = self._session.run(None, {"ids": ids, "mask": mask})
-        return embedding, logits
-
-    def judgement(self, embeddings: "Floats", logits: "Floats") -> Judgement:
-        """The worst of the windows of one text."""
-        worst = logits.max(axis=0)
-        scores = {head: self._probability(head, worst[index]) for index, head in enumerate(self.heads)}
-        return Judgement(scores, embeddings)
-
-    def pair(self, request: Judgement, answer: Judgement) -> dict[str, float]:
-        """Scores of the heads on pairs: the worst of the answer's windows beside the request's."""
-        import numpy as np
-
-        asked = request.embeddings[:_PAIR_WINDOWS, None, :]
-        said = answer.embeddings[None, :, :]
-        shape = (asked.shape[0], said.shape[1], said.shape[2])
-        asked, said = np.broadcast_to(asked, shape), np.broadcast_to(said, shape)
-        features = np.concatenate([asked, said, np.abs(asked - said), asked * said], axis=-1)
-        return {
-            head: self._probability(head, (features @ weights).max() + bias)
-            for head, (weights, bias) in self.pair_heads.items()
-        }
-
-    def _probability(self, head: str, logit: float) -> float:
-        from math import exp
-
-        scale, shift = self._calibration[head]
-        return 1 / (1 + exp(-min(max(scale * float(logit) + shift, -60.0), 60.0)))
-
-
-def _session(file: Path, device: Device) -> tuple[Any, Placement]:
-    """An ONNX Runtime session on one thread; raises ConfigError where the device cannot be had."""
-    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
-    if not installed:
-        raise ConfigError(f"the encoder needs onnxruntime or onnxruntime-gpu; {_FIX}")
-    if len(installed) > 1:
-        raise ConfigError(
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; remove both and "
-            + _FIX
-        )
-    import onnxruntime as ort
-
-    if not file.is_file():
-        raise ConfigError(f"{file} is missing; install the package again")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1  # two threads on two busy cores wait for each other
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if device == "cpu":
-        return _opened(ort, file, options, "cpu"), Placement("cpu")
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        reason = f"{installed[0]} has no CUDA here"
-    else:
-        try:
-            return _opened(ort, file, options, "cuda"), Placement("cuda")
-        except Exception as error:  # whatever the driver says
-            reason = str(error).splitlines()[0][:200]
-    if device == "cuda":
-        raise ConfigError(
-            f"device cuda was asked for, but {reason}; install [onnx-gpu] and a driver, or set device: cpu"
-        )
-    expected = installed[0] == "onnxruntime-gpu"
-    return _opened(ort, file, options, "cpu"), Placement("cpu", reason if expected else "")
-
-
-def _opened(ort: Any, file: Path, options: Any, device: str) -> Any:
-    providers = ["CUDAExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
-    session = ort.InferenceSession(str(file), options, providers=providers)
-    session.disable_fallback()  # else a failing GPU would be a slow CPU without a word
-    if session.get_providers()[0] != providers[0]:
-        raise RuntimeError(f"ONNX Runtime took {session.get_providers()[0]} instead of {providers[0]}")
-    return session
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        metadata.distribution(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-class _Window:
-    """One window that waits to be read."""
-
-    __slots__ = ("done", "ids", "text")
-
-    def __init__(self, ids: Sequence[int], text: "_Text") -> None:
-        self.ids = ids
+    def __init__(self, text: str, windows: Sequence[Window], future: "asyncio.Future[Judgement]") -> None:
         self.text = text
-        self.done: tuple[Floats, Floats] | None = None
-
-
-class _Text:
-    """A text in work: its windows, and how many still want its judgement."""
-
-    __slots__ = ("deadline", "future", "left", "wanted", "windows")
-
-    def __init__(
-        self, windows: Sequence[Sequence[int]], future: "asyncio.Future[Judgement]", deadline: float
-    ) -> None:
-        self.windows = [_Window(ids, self) for ids in windows]
-        self.left = len(windows)
+        self.windows = windows
+        self.unread = list(range(len(windows) - 1, -1, -1))
+        self.done: dict[int, tuple[Floats, Floats]] = {}
         self.future = future
-        self.deadline = deadline
+        self.deadline = 0.0
         self.wanted = 0
+
+    def dead(self, now: float) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.done() or not self.wanted or self.deadline < now
+
+
+class _Batch:
+    """Windows that are read together: of like length, and not too many tokens."""
+
+    def __init__(self, limit: int) -> None:
+        self.windows: list[tuple[_Work, int]] = []
+        self._limit = limit
+        self._longest = 0
+        self._shortest = 0
+
+    def take_from(self, work: _Work) -> None:
+        """Take what fits of the windows of `work` that are not yet read."""
+        while work.unread:
+            size = len(work.windows[work.unread[-1]].ids)
+            longest, shortest = max(self._longest, size), min(self._shortest or size, size)
+            together = (len(self.windows) + 1) * longest <= self._limit and longest <= shortest * PADDING
+            if self.windows and not together:
+                return
+            self._longest, self._shortest = longest, shortest
+            self.windows.append((work, work.unread.pop()))
+
+    @property
+    def ids(self) -> list[Sequence[int]]:
+        return [work.windows[index].ids for work, index in self.windows]
 
 
 class Encoder:
     """Judges texts for everybody in this process: equal texts once, several at a time, on one thread.
 
-    What waits is read together with windows of like length, up to `BATCH` of them. Nothing is
-    delayed to fill a batch: one is begun as soon as the one before is done. What nobody waits for
-    any more, or what is past its deadline, is dropped unread.
+    Nothing is delayed to fill a batch: one is begun as soon as the one before is done. A long text
+    lets others pass after each batch. What nobody waits for any more, or what is past its deadline,
+    is dropped unread.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.read = 0
-        self.dropped = 0
+        self.windows_read = 0
+        self.windows_dropped = 0
         self._executor = ThreadPoolExecutor(1, "encoder")
-        self._waiting: list[_Window] = []
-        self._texts: dict[str, _Text] = {}
+        self._queue: deque[_Work] = deque()
+        self._in_work: dict[str, _Work] = {}
         self._known: OrderedDict[str, Judgement] = OrderedDict()
         self._working: asyncio.Task[None] | None = None
 
@@ -235,39 +91,41 @@ class Encoder:
         if (known := self._recall(text)) is not None:
             return known
         deadline = float("inf") if within is None else monotonic() + within
-        work = self._texts.get(text)
-        if work is None:
-            windows = self.model.windows(text) if len(text) < 4000 else await self._tokenized(text)
-            work = self._texts.get(text) or self._begin(text, windows, deadline)
-        work.deadline = max(work.deadline, deadline)
-        work.wanted += 1
-        try:
-            async with asyncio.timeout(within):
+        async with asyncio.timeout(within):
+            work = self._in_work.get(text) or await self._begin(text)
+            work.deadline = max(work.deadline, deadline)
+            work.wanted += 1
+            try:
                 return await asyncio.shield(work.future)
-        finally:
-            work.wanted -= 1
+            finally:
+                work.wanted -= 1
 
     async def judge_pair(self, request: str, answer: str, within: float | None = None) -> dict[str, float]:
         """What the heads on pairs say of a request and its answer; see `judge`."""
         asked, said = await asyncio.gather(self.judge(request, within), self.judge(answer, within))
         return self.model.pair(asked, said)
 
-    async def _tokenized(self, text: str) -> list[list[int]]:
-        return await asyncio.to_thread(self.model.windows, text)
-
-    def _recall(self, text: str) -> Judgement | None:
-        known = self._known.get(text)
-        if known is not None:
-            self._known.move_to_end(text)
+    def judge_now(self, text: str) -> Judgement:
+        """The same, for a process that has nothing else to do meanwhile."""
+        known = self._recall(text)
+        if known is None:
+            windows = self.model.windows(text)
+            read = [self.model.read([window.ids]) for window in windows]
+            self.windows_read += len(windows)
+            known = self._remember(text, windows, read)
         return known
 
-    def _begin(self, text: str, windows: Sequence[Sequence[int]], deadline: float) -> _Text:
-        future: asyncio.Future[Judgement] = asyncio.get_running_loop().create_future()
-        work = self._texts[text] = _Text(windows, future, deadline)
-        future.add_done_callback(lambda _: self._texts.pop(text, None))
-        self._waiting += work.windows
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
+    async def _begin(self, text: str) -> _Work:
+        cut = self.model.windows
+        windows = cut(text) if len(text) < _LONG else await asyncio.to_thread(cut, text)
+        work = self._in_work.get(text)
+        if work is None:
+            work = _Work(text, windows, asyncio.get_running_loop().create_future())
+            self._in_work[text] = work
+            self._queue.append(work)
+            # It starts at the next turn of the loop, when whoever began this waits for it.
+            if self._working is None or self._working.done():
+                self._working = asyncio.create_task(self._work())
         return work
 
     async def _work(self) -> None:
@@ -275,73 +133,87 @@ class Encoder:
         loop = asyncio.get_running_loop()
         while batch := self._next_batch():
             try:
-                results = await loop.run_in_executor(
-                    self._executor, self.model.read, [one.ids for one in batch]
-                )
+                read = await loop.run_in_executor(self._executor, self.model.read, batch.ids)
             except Exception as error:
-                for text in {id(one.text): one.text for one in batch}.values():
-                    self._fail(text, error)
+                for work, _ in batch.windows:
+                    self._fail(work, error)
                 continue
-            self.read += len(batch)
-            for row, window in enumerate(batch):
-                window.done = (results[0][row], results[1][row])
-                window.text.left -= 1
-                if not window.text.left:
-                    self._finish(window.text)
+            self.windows_read += len(batch.windows)
+            for row, (work, index) in enumerate(batch.windows):
+                work.done[index] = (read[0][row : row + 1], read[1][row : row + 1])
+                if len(work.done) == len(work.windows):
+                    self._finish(work)
 
-    def _next_batch(self) -> list[_Window]:
-        """The oldest window that somebody still wants, and others of like length."""
-        now = monotonic()
-        alive: list[_Window] = []
-        for window in self._waiting:
-            text = window.text
-            if (
-                text.future.done()
-                or (not text.wanted and text.left == len(text.windows))
-                or text.deadline < now
-            ):
-                self.dropped += 1
-                text.future.cancel()
-            else:
-                alive.append(window)
-        if not alive:
-            self._waiting.clear()
-            return []
-        oldest = len(alive[0].ids)
-        like = [one for one in alive if oldest / PADDING <= len(one.ids) <= oldest * PADDING][:BATCH]
-        chosen = set(map(id, like))
-        self._waiting = [one for one in alive if id(one) not in chosen]
-        return like
+    def _next_batch(self) -> _Batch | None:
+        """Windows of the text that waits longest, and those of others that can be read with them."""
+        batch, now = _Batch(BATCH[self.model.placement.device]), monotonic()
+        passed: list[_Work] = []
+        while self._queue:
+            work = self._queue.popleft()
+            if work.dead(now):
+                self._drop(work)
+                continue
+            first = not batch.windows
+            batch.take_from(work)
+            if first and work.unread:
+                self._queue.append(work)  # a long one; who comes after it is next
+                break
+            if work.unread:
+                passed.append(work)
+        self._queue.extendleft(reversed(passed))
+        return batch if batch.windows else None
 
-    def _finish(self, text: _Text) -> None:
+    def _drop(self, work: _Work) -> None:
+        self.windows_dropped += len(work.unread)
+        self._fail(work, TimeoutError("nobody waited for it"))
+
+    def _finish(self, work: _Work) -> None:
+        read = [work.done[index] for index in range(len(work.windows))]
+        judged = self._remember(work.text, work.windows, read)
+        self._in_work.pop(work.text, None)
+        if not work.future.done():
+            work.future.set_result(judged)
+
+    def _fail(self, work: _Work, error: Exception) -> None:
+        self._in_work.pop(work.text, None)
+        if not work.future.done():
+            work.future.set_exception(error)
+            work.future.exception()  # nobody may wait for it any more
+
+    def _recall(self, text: str) -> Judgement | None:
+        known = self._known.get(text)
+        if known is not None:
+            self._known.move_to_end(text)
+        return known
+
+    def _remember(
+        self, text: str, windows: Sequence[Window], read: "Sequence[tuple[Floats, Floats]]"
+    ) -> Judgement:
         import numpy as np
 
-        done = [window.done for window in text.windows if window.done is not None]
-        judged = self.model.judgement(np.stack([one[0] for one in done]), np.stack([one[1] for one in done]))
-        if not text.future.done():
-            key = next(known for known, work in self._texts.items() if work is text)
-            self._known[key] = judged
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-            text.future.set_result(judged)
-
-    def _fail(self, text: _Text, error: Exception) -> None:
-        if not text.future.done():
-            text.future.set_exception(error)
-            text.future.exception()  # nobody may wait for it any more
+        embeddings, logits = (np.concatenate(part) for part in zip(*read, strict=True))
+        judged = self._known[text] = self.model.judgement(windows, embeddings, logits)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return judged
 
 
-_lock = threading.Lock()
+_shared: dict[str, Encoder] = {}
 
 
-@cache
-def _shared_model(device: Device) -> Model:
-    model = Model(device)
-    model.read([[101, 102]])  # so that no client pays for the first run
-    return model
+def use(choice: Choice) -> None:
+    """Choose, once at the start of a process, where its encoder runs, or that there is none.
+
+    Raises ConfigError where it cannot be had. What nobody chose is off.
+    """
+    _shared.clear()
+    if choice == "off":
+        return
+    encoder = Encoder(Model(choice))
+    encoder.judge_now("")  # so that no client pays for the first run
+    _shared["encoder"] = encoder
 
 
-def shared_model(device: Device = "auto") -> Model:
-    """The one model of this process; raises ConfigError where it cannot be had."""
-    with _lock:
-        return _shared_model(device)
+def shared() -> Encoder | None:
+    """The encoder of this process, None where it is off."""
+    return _shared.get("encoder")
