@@ -9,13 +9,20 @@ from typing import ClassVar, Literal
 from gateway.detector import Detector
 from gateway.errors import ConfigError
 from gateway.text import harm, injection
+from gateway.text.encoder import shared
 from gateway.text.rules import LARGE
+from gateway.text.warm import growing
 from gateway.types import Detection, Exchange, Risk
+
+_HEADS = frozenset({"injection", "harmful_request"})
+"""What the encoder is asked; each is a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFilter(Detector):
-    """Finds harmful requests, injections and jailbreaks in prompts by patterns and phrases.
+    """Finds harmful requests, injections and jailbreaks in prompts, by patterns, phrases and classifiers.
+
+    The classifiers read what the patterns let pass, unless the gateway's `encoder` is off.
 
     phrases: more phrases to look for, in any case; phrases_file: a text file with one a line.
     Further parameters: see `gateway.detector.Detector`.
@@ -25,7 +32,7 @@ class PromptFilter(Detector):
     """
 
     risk: ClassVar[Risk] = "safety"
-    labels: ClassVar[frozenset[str]] = harm.LABELS | injection.LABELS | {"phrase"}
+    labels: ClassVar[frozenset[str]] = harm.LABELS | injection.LABELS | {"phrase"} | _HEADS
 
     side: Literal["input"] = "input"
     phrases: tuple[str, ...] = ()
@@ -40,6 +47,7 @@ class PromptFilter(Detector):
         if any(not phrase.strip() for phrase in self.phrases):
             raise ConfigError("phrases: an empty phrase would match everything")
         object.__setattr__(self, "phrases", tuple(phrase.lower() for phrase in self.phrases))
+        shared()  # what cannot be had is an error now and not at the first prompt
 
     def phrases_found(self, text: str) -> list[Detection]:
         """Every place of a configured phrase."""
@@ -55,9 +63,20 @@ class PromptFilter(Detector):
         return found
 
     async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
-        if len(text) > LARGE:
-            return await asyncio.to_thread(self._found, text)
-        return self._found(text)
+        found = await asyncio.to_thread(self._found, text) if len(text) > LARGE else self._found(text)
+        encoder = shared()
+        if encoder is None or any(detection.score >= self.threshold for detection in found):
+            return found
+        judged = await encoder.judge(text)
+        return found + [
+            Detection(*judged.spans[head], head, judged.scores[head])
+            for head in sorted(_HEADS)
+            if judged.spans[head].end
+        ]
+
+    async def warm(self) -> None:
+        for text in growing():  # the classifiers are warm already
+            self._found(text)
 
     def _found(self, text: str) -> list[Detection]:
         return [*harm.harm_labels(text), *injection.injection_spans(text), *self.phrases_found(text)]

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
 import yaml
 
 from gateway.chain import Layer
 from gateway.errors import ConfigError
+from gateway.text.encoder import Choice
 from gateway.types import Defense, UpstreamEntry
 
 SECTIONS = ("gateway", "upstreams", "defenses", "monitors")
@@ -35,6 +36,7 @@ class Settings:
     unit: where the unit of an exchange comes from, the first source that has a value wins.
     tap: whether finished exchanges are offered to the monitors; tap_capacity: how many may wait.
     max_exchanges: exchanges served at once; more are refused. max_request: largest request.
+    encoder: where the classifiers run that defenses and monitors share; `off` leaves the patterns.
     """
 
     grpc: str = "127.0.0.1:50051"
@@ -47,6 +49,7 @@ class Settings:
     tap_capacity: int = 512
     max_exchanges: int = 1000
     max_request: int = 4 * 1024 * 1024
+    encoder: Choice = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +151,7 @@ def _layer(entry: Entry) -> Layer:
     fuse = options.pop("fuse", True)
     if not isinstance(fuse, bool):
         raise entry.error(f"must be true or false, not {fuse!r}", "fuse")
-    if mode is False:  # what YAML 1.1 makes of a bare `off`
-        mode = "off"
+    mode = _off(mode)
     defense = cast("Defense", build(dataclasses.replace(entry, options=options), "__call__"))
     for attribute in ("risk", "labels"):
         if not hasattr(defense, attribute):
@@ -160,7 +162,12 @@ def _layer(entry: Entry) -> Layer:
         raise entry.error("must be lower-case letters, digits and underscores", "name")
     if mode not in ("enforce", "off"):
         raise entry.error(f"must be enforce or off, not {mode!r}", "mode")
-    return Layer(name, defense, cast("Literal['enforce', 'off']", mode), fuse=fuse)
+    return Layer(name, defense, mode, fuse=fuse)
+
+
+def _off(value: object) -> object:
+    """`value`, undoing what YAML 1.1 makes of a bare `off`."""
+    return "off" if value is False else value
 
 
 def _resolve(entry: Entry, use: str) -> object:
@@ -180,7 +187,8 @@ def _settings(node: yaml.Node | None, path: Path) -> Settings:
     if node is None:
         return Settings()
     entry = _mapping(node, str(path), "gateway")
-    settings = cast("Settings", convert(entry, entry.options, Settings))
+    options = {key: _off(value) if key == "encoder" else value for key, value in entry.options.items()}
+    settings = cast("Settings", convert(entry, options, Settings))
     for key in ("tap_capacity", "max_exchanges", "max_request"):
         if getattr(settings, key) < 1:
             raise entry.error("must be at least 1", key)

@@ -91,6 +91,10 @@ class Detector(ABC):
         """The last place up to `cut` where text may be parted; asked of those with a `lookahead`."""
         return cut
 
+    async def warm(self) -> None:
+        """Look once before the first client does, for what is built on first use."""
+        await self.detect("Good morning.", Exchange(model="", messages=()))
+
     def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
         """Alone, a detector is a group of one."""
         return Fusion(((exchange.layer, self),))(exchange, upstream)
@@ -117,6 +121,9 @@ class PatternDetector(Detector):
 
     def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
         return self.rules.glance(text, start, final)
+
+    async def warm(self) -> None:
+        self.rules.warm()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,21 +34,6 @@ from gateway.unit import Headers, Unit, Units
 
 log = logging.getLogger(__name__)
 
-_WARM_UP = (
-    "Dear friend, extraordinarily, in 2023-2024 the 1,234 members of the COMMUNITY paid $12.50 at 12 Main "
-    "Street; call (202) 555-0143 or +44 20 7946 0958, write to warm.up@mail.example.org, or see "
-    "https://www.example.org/a-b_c?d=1 or use 4539 1488 0343 6467, GB82 WEST 1234 5698 7654 32, 536-90-4399, "
-    "sk-0123456789abcdefABCDEF, eyJhbGciOi.\n"
-)
-"""Prose with the beginnings of everything that rules look for."""
-_LONG_RUNS = tuple(
-    (unit * 300)[:end]
-    for unit in ("a", "1 ", "sk-", "YWJj", "eyJ", "GB82WEST", "4539148803436467")
-    for size in (64, 200, 900)
-    for end in range(size, size + len(unit))  # each place to stop in is a state of its own
-)
-"""Runs that keep rules waiting for long; built at first sight, each would stall everybody a moment."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
@@ -102,21 +87,12 @@ class Engine:
         return self.models[0] if self.models else ""
 
     async def warm(self) -> None:
-        """Show every detector a text as it grows, so that no client pays for what is built on first use."""
-        exchange = Exchange(model="", messages=())
+        """Let every detector build what it builds on first use, so that no client pays for it."""
         for layer in self.layers:
-            if not isinstance(layer.defense, Detector):
-                continue
-            for end in range(1, len(_WARM_UP) + 1):
-                window = _WARM_UP[max(end - 64, 0) : end]
+            if isinstance(layer.defense, Detector):
                 # What fails here fails again, and closed, when it counts.
                 with suppress(Exception):
-                    layer.defense.pending(window)
-                    await layer.defense.detect(window, exchange)
-            for run in _LONG_RUNS:
-                with suppress(Exception):
-                    layer.defense.glance(run)
-                    layer.defense.pending(run)
+                    await layer.defense.warm()
 
     async def ready(self) -> bool:
         """Whether every upstream answers."""

@@ -56,17 +56,20 @@ class Fusion:
             asked = replace(asked, streamed=True)  # so that a block stops the model in its course
         async with aclosing(upstream(asked)) as deltas:
             lanes = AnswerLanes(self._answer, exchange, whole=not asked.streamed)
-            if self._beside:
-                started = await self._start_beside(exchange, deltas)
-                for out in (*started.judged.deltas(), *await lanes.take(started.first)):
-                    yield out
-                if started.judged.blocked:
-                    return
-            async for delta in deltas:
-                for out in await lanes.take(delta):
-                    yield out
-                if lanes.blocked:
-                    return
+            try:
+                if self._beside:
+                    started = await self._start_beside(exchange, deltas)
+                    for out in (*started.judged.deltas(), *await lanes.take(started.first)):
+                        yield out
+                    if started.judged.blocked:
+                        return
+                async for delta in deltas:
+                    for out in await lanes.take(delta):
+                        yield out
+                    if lanes.blocked:
+                        return
+            finally:
+                await lanes.close()
 
     async def judge_prompt(self, exchange: Exchange) -> Judged:
         """Judge every text of the prompt, by all who stand before or beside the model."""

@@ -203,6 +203,11 @@ class Pass:
         self.unchecked: list[int] = []
         self._failed: set[int] = set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a look may take time."""
+        return self._crew.waiting > 0
+
     def take(self, piece: str, final: bool) -> Release | None:
         """Take in `piece`, give out what is final if a glance is enough; else None, and a look is due."""
         window = self.window
@@ -221,7 +226,8 @@ class Pass:
             if needed is None:
                 return None
             most = max(most, needed)
-        return window.let_go(reading.settle(len(text) - most), reading.settle)
+        cut = reading.settle(len(text) - most)
+        return window.let_go(cut if final else window.part(cut), reading.settle)
 
     async def look(self, final: bool) -> Release:
         """Give out what is final; raises DefenseError when a check fails closed."""
@@ -242,15 +248,13 @@ class Pass:
 
     def _aligner(self, text: str, reading: views.Reading, final: bool) -> Settle:
         """What moves a cut back to where nobody minds it; nobody minds one at the end of it all."""
-        aligning, start = self._crew.aligning, self.window.start
-        if not aligning:
-            return reading.settle
+        aligning, start, part = self._crew.aligning, self.window.start, self.window.part
 
         def align_all(position: int) -> int:
             if final and position == len(text):
                 return position
-            position = reading.settle(position)
-            return min(align(text, start, position) for align in aligning)
+            position = part(reading.settle(position))
+            return min([position, *(align(text, start, position) for align in aligning)])
 
         return align_all
 
@@ -302,6 +306,14 @@ async def _read(text: str, start: int) -> views.Reading:
     return views.read(text, start)
 
 
+async def _ended(looking: "asyncio.Task[Release]") -> Release:
+    """What came of a task; whoever stops waiting for it stops it."""
+    try:
+        return await looking
+    finally:
+        looking.cancel()
+
+
 class Lane:
     """One text, through those who may change it and then past those who only flag.
 
@@ -309,7 +321,16 @@ class Lane:
     reports depends on the text that was let through and on nothing else.
     """
 
-    __slots__ = ("_accounting", "_acting", "_flagging", "_judges", "_location", "blocked", "findings")
+    __slots__ = (
+        "_accounting",
+        "_acting",
+        "_flagging",
+        "_judges",
+        "_location",
+        "_looking",
+        "blocked",
+        "findings",
+    )
 
     def __init__(self, judges: Judges, location: str, writer: Writer | None = None) -> None:
         panel, acting, flagging = judges.panel, judges.acting, judges.flagging
@@ -318,6 +339,7 @@ class Lane:
         self._flagging = Pass(panel.flagging, flagging, PlainWriter()) if flagging else None
         self._location = location
         self._accounting = judges.accounting
+        self._looking: asyncio.Task[Release] | None = None
         self.blocked = False
         self.findings: list[Finding] = []
 
@@ -326,11 +348,12 @@ class Lane:
         if self._acting is None:
             return False
         self._acting.window.push(piece)
+        self._account(NOTHING, self._acting.window.held)
         return True
 
     async def push(self, piece: str, final: bool = False) -> Release:
         """Take in `piece`, give out what is final; `findings` and `blocked` say what was seen."""
-        acting, flagging = self._acting, self._flagging
+        acting = self._acting
         if acting is None:
             release = Release(piece, piece)
         else:
@@ -339,12 +362,35 @@ class Lane:
             self._report(acting, self._judges.acting, release)
             self.blocked |= release.blocked
             self._account(release, acting.window.held)
-        if flagging is not None:
-            final |= release.blocked
-            glanced = flagging.take(release.source, final)
+        if self._flagging is not None:
+            await self._flag(self._flagging, release.source, final or release.blocked)
+        return release
+
+    async def _flag(self, flagging: Pass, source: str, final: bool) -> None:
+        """Show `source` to those who only flag; only the end of the text waits for those who take time."""
+        if final or not flagging.waits:
+            await self._flagged(flagging)
+            glanced = flagging.take(source, final)
             seen = await flagging.look(final) if glanced is None else glanced
             self._report(flagging, self._judges.flagging, seen)
-        return release
+            return
+        flagging.window.push(source)
+        if self._looking is not None and self._looking.done():
+            await self._flagged(flagging)
+        if self._looking is None and flagging.window.due:
+            self._looking = asyncio.create_task(flagging.look(False))
+
+    async def _flagged(self, flagging: Pass) -> None:
+        """Report what the look in the background saw, once it is over."""
+        if self._looking is not None:
+            looking, self._looking = self._looking, None
+            self._report(flagging, self._judges.flagging, await _ended(looking))
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
 
     def _account(self, release: Release, held: int) -> None:
         accounting = self._accounting

@@ -83,6 +83,12 @@ class AnswerLanes:
             return await self._end(delta)
         return (delta,)
 
+    async def close(self) -> None:
+        """Stop whoever still looks."""
+        lanes: list[_TextLane | _ToolCallLanes] = [*self._texts.values(), *self._calls.values()]
+        for lane in lanes:
+            await lane.close()
+
     async def _take_part(self, part: ToolCallPart) -> Sequence[Delta]:
         call = self._calls.get(part.index)
         if call is None:
@@ -140,6 +146,9 @@ class _TextLane:
     async def end(self) -> _Out:
         return self._out(await self._lane.push("", final=True), self._kind)
 
+    async def close(self) -> None:
+        await self._lane.close()
+
     def _out(self, release: Release, delta: Text) -> _Out:
         lane = self._lane
         if not release.text and not lane.findings:
@@ -190,6 +199,10 @@ class _ToolCallLanes:
         if named.blocked:
             return named
         return self._out(named.deltas, await self._arguments.push("", final=True))
+
+    async def close(self) -> None:
+        await self._name.close()
+        await self._arguments.close()
 
     def _out(self, before: Sequence[Delta], release: Release) -> _Out:
         out: list[Delta] = [*before]

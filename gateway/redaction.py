@@ -1,6 +1,7 @@
 """Writes released text: what is kept as it is, and placeholders in the place of redacted spans."""
 
 import re
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -16,6 +17,14 @@ def placeholder(label: str) -> str:
 class Writer(Protocol):
     """Sees every released character once, in order."""
 
+    def part(self, text: str, start: int, cut: int) -> int:
+        """The last place up to `cut` where `text` may be parted; what lies before `start` was seen."""
+        ...
+
+    def widen(self, text: str, start: int, begin: int, end: int) -> tuple[int, int]:
+        """What has to go so that `text[begin:end]` can go; what lies before `start` was seen."""
+        ...
+
     def keep(self, text: str) -> str:
         """Text that no redaction touches."""
         ...
@@ -27,6 +36,14 @@ class Writer(Protocol):
 
 class PlainWriter:
     """For prose: the placeholder and nothing else."""
+
+    def part(self, text: str, start: int, cut: int) -> int:
+        """Anywhere."""
+        return cut
+
+    def widen(self, text: str, start: int, begin: int, end: int) -> tuple[int, int]:
+        """The span itself."""
+        return begin, end
 
     def keep(self, text: str) -> str:
         """The text itself."""
@@ -49,7 +66,31 @@ class JsonWriter:
 
     def __init__(self) -> None:
         self._in_string = False
-        self._escaped = False
+
+    def part(self, text: str, start: int, cut: int) -> int:
+        """Not within a number or an escape: a redaction takes all of it or nothing."""
+        for begin, end in self._atoms(text, start):
+            if begin < cut < end or cut == end == len(text):
+                return begin
+        return cut
+
+    def widen(self, text: str, start: int, begin: int, end: int) -> tuple[int, int]:
+        """The span with all of the numbers and escapes that it touches, less the rest of a short escape."""
+        for first, last in self._atoms(text, start):
+            if first < begin < last and last - first == _SHORT and text[first] == "\\":
+                begin = last  # the letter of a line feed is no part of what follows it
+            elif first < end and begin < last:
+                begin, end = min(begin, first), max(end, last)
+        return begin, max(begin, end)
+
+    def _atoms(self, text: str, start: int) -> Iterator[tuple[int, int]]:
+        """The spans of escapes, and of the numbers and literals outside of strings."""
+        inside = self._in_string
+        for mark in _MARKS.finditer(text, start):
+            if mark[0] == '"':
+                inside = not inside
+            elif not inside or mark[0][0] == "\\":
+                yield mark.span()
 
     def keep(self, text: str) -> str:
         """The text itself; its quotes are counted."""
@@ -64,13 +105,10 @@ class JsonWriter:
         return f"{opening}{placeholder(label)}{closing}"
 
     def _pass(self, text: str) -> None:
-        if self._escaped and text:
-            text, self._escaped = text[1:], False
-        for mark in _TOKENS.findall(text):
-            if mark == '"':
+        for mark in _MARKS.finditer(text):
+            if mark[0] == '"':
                 self._in_string = not self._in_string
-            elif mark == "\\":  # its other half comes with the next piece
-                self._escaped = True
 
 
-_TOKENS = re.compile(r'\\.|\\\Z|"', re.DOTALL)
+_SHORT = 2
+_MARKS = re.compile(r'"|\\u[0-9A-Fa-f]{0,4}|\\.?|[^\s"\\{}\[\]:,]+', re.DOTALL)

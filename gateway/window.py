@@ -112,6 +112,10 @@ class Window:
             self._new = 0
         return self.text
 
+    def part(self, cut: int) -> int:
+        """The last place up to `cut` at which the writer can part the text."""
+        return self._writer.part(self.text, self.start, cut) if cut > self.start else cut
+
     def let_go(self, cut: int, settle: Settle) -> Release:
         """Cut off everything before `cut`, in which nothing was found; see `release`."""
         if cut <= self.start:
@@ -155,11 +159,12 @@ class Window:
         pieces: list[str] = []
         position = self.start
         for region in regions:
-            if region.action != "redact" or region.end > cut:
+            if region.action != "redact" or not position < region.end <= cut:
                 continue
-            pieces.append(self._writer.keep(self.text[position : region.start]))
-            pieces.append(self._writer.replace(region.label, self.text[region.start : region.end]))
-            position = region.end
+            begin, end = self._writer.widen(self.text, position, region.start, region.end)
+            pieces.append(self._writer.keep(self.text[position:begin]))
+            pieces.append(self._writer.replace(region.label, self.text[begin:end]))
+            position = end
         pieces.append(self._writer.keep(self.text[position:cut]))
         return "".join(pieces)
 

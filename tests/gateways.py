@@ -52,6 +52,7 @@ def write_config(folder: Path, upstreams: Sequence[dict[str, Any]], **sections: 
         "metrics": "127.0.0.1:0",
         "monitor_metrics": "127.0.0.1:0",
         "run": str(folder),
+        "encoder": "off",  # where a test is not about it, it need not be loaded
         **sections.pop("gateway", {}),
     }
     config = {"gateway": settings, "upstreams": list(upstreams), "defenses": DEFENSES, "monitors": MONITORS}

@@ -23,6 +23,7 @@ from gateway.servers.control import control_server
 from gateway.servers.grpc import grpc_server
 from gateway.servers.http import gateway_app, http_server, metrics_app
 from gateway.tap import Tap
+from gateway.text import encoder
 from gateway.unit import Units, unit_key
 
 DEFAULT_CONFIG = "crossrisk.yaml"
@@ -119,6 +120,7 @@ def spare_the_collector() -> None:
 async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     """Open upstreams, tap and doors on `stack`, in the order in which they need each other."""
     settings = config.settings
+    encoder.use(settings.encoder)
     folder = run_folder(settings.run)
     layers = config.layers()
     metrics = GatewayMetrics(layers)

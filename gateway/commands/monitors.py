@@ -6,6 +6,7 @@ import asyncio
 from gateway.commands.gateway import add_serving_arguments, announce, end_with_parent
 from gateway.config import read_config
 from gateway.paths import run_folder
+from gateway.text import encoder
 from monitors.server import run_monitors
 
 
@@ -24,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Score until SIGTERM or SIGINT."""
     config = read_config(arguments.config)
+    encoder.use(config.settings.encoder)
     folder = run_folder(config.settings.run)
     host, _, port = config.settings.monitor_metrics.rpartition(":")
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from gateway.config import read_config
+from gateway.text import encoder
 from gateway.unit import Units
 
 
@@ -22,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Build all of it; errors are raised as ConfigError."""
     config = read_config(arguments.file)
+    encoder.use(config.settings.encoder)
     Units(config.settings.unit, b"")
     upstreams, layers, monitors = config.upstreams(), config.layers(), config.monitors()
     counts = f"{len(upstreams)} upstreams, {len(layers)} defenses, {len(monitors)} monitors"

@@ -4,9 +4,11 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
+from gateway.errors import ConfigError
 from gateway.text.encoder_model import Judgement, Model, Window
 
 if TYPE_CHECKING:
@@ -198,22 +200,32 @@ class Encoder:
         return judged
 
 
-_shared: dict[str, Encoder] = {}
+@dataclass(slots=True)
+class _Process:
+    """What this process chose, and its one encoder once somebody asked for it."""
+
+    choice: Choice = "off"
+    encoder: Encoder | None = None
+
+
+_process = _Process()
 
 
 def use(choice: Choice) -> None:
-    """Choose, once at the start of a process, where its encoder runs, or that there is none.
-
-    Raises ConfigError where it cannot be had. What nobody chose is off.
-    """
-    _shared.clear()
-    if choice == "off":
-        return
-    encoder = Encoder(Model(choice))
-    encoder.judge_now("")  # so that no client pays for the first run
-    _shared["encoder"] = encoder
+    """Choose where the encoder of this process is to run, before anything is built that asks for it."""
+    if choice != _process.choice:
+        _process.choice, _process.encoder = choice, None
 
 
 def shared() -> Encoder | None:
-    """The encoder of this process, None where it is off."""
-    return _shared.get("encoder")
+    """The encoder of this process, loaded when first asked for; None where `use` never chose one.
+
+    Raises ConfigError where it cannot be had.
+    """
+    if _process.encoder is None and _process.choice != "off":
+        try:
+            _process.encoder = Encoder(Model(_process.choice))
+        except ConfigError as error:
+            raise ConfigError(f"{error}; or set `encoder: off` to judge by patterns alone") from error
+        _process.encoder.judge_now("")  # so that no client pays for the first run
+    return _process.encoder

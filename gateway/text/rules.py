@@ -7,6 +7,7 @@ import re2
 
 from gateway.errors import ConfigError
 from gateway.text.prefix import max_length, prefix_form
+from gateway.text.warm import LONG_RUNS, growing
 from gateway.types import Detection
 
 Check = Callable[[str], int]
@@ -76,6 +77,15 @@ class RuleSet:
         self._any = _compile("|".join(written))
         self._tail = _compile(f"(?:{'|'.join(prefixes)})\\z")
         self._glance = _compile(f"{'|'.join([*written, *openings])}|(?:{'|'.join(prefixes)})\\z")
+
+    def warm(self) -> None:
+        """Build what is built on first use: at first sight, a text would stall everybody a moment."""
+        for text in growing():
+            self.pending(text)
+            self.find(text)
+        for text in LONG_RUNS:
+            self.glance(text)
+            self.pending(text)
 
     def find(self, text: str, start: int = 0) -> list[Detection]:
         """Every match from code point `start` on; what lies before is seen as context only."""

@@ -1,9 +1,10 @@
 """Detectors side by side: one window, one verdict, all at the same time, and beside the model."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -15,8 +16,10 @@ from defenses.fairness_reminder import FairnessReminder
 from defenses.leak_filter import LeakFilter
 from gateway.chain import Layer, chain, steps
 from gateway.detector import Detector, PatternDetector, SentenceDetector
+from gateway.engine import Engine, Route
 from gateway.errors import ConfigError, DefenseError, UpstreamError
 from gateway.fusion import Fusion
+from gateway.metrics import GatewayMetrics
 from gateway.text.rules import Rule, RuleSet
 from gateway.text.sentences import LONGEST
 from gateway.types import (
@@ -34,6 +37,7 @@ from gateway.types import (
     ToolCall,
     ToolCallPart,
 )
+from gateway.unit import Units
 from tests import contract
 
 
@@ -177,6 +181,34 @@ async def test_who_only_flags_holds_nothing_back() -> None:
     assert [delta.text for delta in deltas if isinstance(delta, Text)] == list(text)
     assert asked.trail.accounting.held_max == 0
     assert {found[1] for found in findings_of(deltas)} == {"email", "card"}
+
+
+async def test_who_only_flags_and_takes_time_holds_nothing_back_either() -> None:
+    slow = Slow(action="flag", side="output")
+    told: list[Delta] = []
+    async with aclosing(
+        chain([Layer("slow", slow)], contract.Listed(contract.answer("very ", "bad ", "indeed")))(
+            contract.exchange()
+        )
+    ) as deltas:
+        async for delta in deltas:
+            told.append(delta)
+            if len(told) == 3:
+                assert contract.text_of(told) == "very bad indeed"
+                slow.gate.set()  # only the end waits for the verdict
+    assert [(f.start, f.end) for f in told if isinstance(f, Finding)] == [(5, 8)]
+
+
+async def test_who_looks_in_the_background_stops_with_the_client() -> None:
+    slow = Slow(action="flag", side="output")
+    before = asyncio.all_tasks()
+    async with aclosing(
+        chain([Layer("slow", slow)], contract.Listed(contract.answer("very ", "bad ")))(contract.exchange())
+    ) as deltas:
+        async for delta in deltas:
+            if delta == Text("bad "):
+                break
+    assert asyncio.all_tasks() == before
 
 
 async def test_what_is_flagged_ends_where_the_block_began() -> None:
@@ -442,6 +474,56 @@ def test_clean_tool_calls_round_trip_whatever_the_cutting(data: st.DataObject) -
         assert [part.id for part in out if isinstance(part, ToolCallPart) and part.id] == ["id"]
 
 
+PIECES = (
+    "Hi,\\n",
+    "ada@example.org",
+    '\\"',
+    "\\\\",
+    "\\u0061da@example.org",
+    "4539148803436467",
+    "é",
+    " ",
+    "x",
+)
+"""Parts of JSON strings, escapes and secrets among them."""
+VALUES = ("4539148803436467", "-4539148803436467", "0.4539148803436467", "4539148803436467e3", "true", "1")
+
+
+@st.composite
+def json_texts(draw: st.DrawFn) -> str:
+    """JSON with secrets in strings, beside escapes, and as numbers."""
+    strings = st.lists(st.sampled_from(PIECES), max_size=6).map(lambda pieces: f'"{"".join(pieces)}"')
+    members = draw(st.lists(strings | st.sampled_from(VALUES), max_size=5))
+    return "{" + ", ".join(f'"{index}": {member}' for index, member in enumerate(members)) + "}"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_redacted_arguments_stay_json_whatever_the_cutting(data: st.DataObject) -> None:
+    text = data.draw(json_texts())
+    edges = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)) | {0, len(text)})
+    parts: list[Delta] = [ToolCallPart(0, "c", "send")]
+    whole = [*parts, ToolCallPart(0, arguments=text), Finish("tool_calls")]
+    parts += [ToolCallPart(0, arguments=text[start:end]) for start, end in pairwise(edges)]
+    parts.append(Finish("tool_calls"))
+    normalise = data.draw(st.booleans())
+    told = [
+        contract.arguments_of(
+            asyncio.run(contract.collect([LeakFilter(normalise=normalise)], contract.Listed(deltas)))
+        )
+        for deltas in (whole, parts)
+    ]
+    assert told[0] == told[1]
+    assert json.loads(told[0]).keys() == json.loads(text).keys()
+
+
+def test_the_letter_of_an_escape_is_none_of_the_match() -> None:
+    text = r'{"body": "Hi,\nada@example.org"}'
+    parts: list[Delta] = [ToolCallPart(0, "c", "send", text), Finish("tool_calls")]
+    deltas = asyncio.run(contract.collect([LeakFilter()], contract.Listed(parts)))
+    assert contract.arguments_of(deltas) == r'{"body": "Hi,\n[EMAIL]"}'
+
+
 async def test_earlier_turns_are_judged_on_the_way_in() -> None:
     turns = (
         Message("system", "You know ada@example.org."),
@@ -470,6 +552,28 @@ async def test_the_accounting_of_a_blocked_answer() -> None:
     assert asked.trail.accounting.release_lag > 0
 
 
+async def test_the_first_delta_is_charged_with_what_the_gateway_adds_to_the_model() -> None:
+    class Thinking(contract.Listed):
+        async def __call__(self, exchange: Exchange) -> Deltas:
+            await asyncio.sleep(0.2)
+            yield Text("done")
+            yield Finish("stop")
+
+    layers = [Layer("leak_filter", LeakFilter())]
+    route = Route(("m",), Thinking([]))
+    engine = Engine(layers, [route], Units([], b""), GatewayMetrics(layers), None, 1)
+    asked = contract.exchange()
+    async with aclosing(engine.serve(replace(asked, model="m"), {}, "http")) as deltas:
+        assert [delta async for delta in deltas][-1] == Finish("stop")
+    assert 0 < (asked.trail.accounting.first_delta_added or 0.0) < 0.1
+
+
+async def test_the_accounting_of_an_answer_that_is_wanted_whole() -> None:
+    asked = replace(contract.exchange(), streamed=False)
+    await contract.collect([LeakFilter()], contract.Listed(contract.answer("twenty ", "characters.")), asked)
+    assert asked.trail.accounting.held_max == 18
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counting(LeakFilter):
     """Counts the characters it is shown."""
@@ -483,6 +587,10 @@ class Counting(LeakFilter):
     def pending(self, text: str, start: int = 0) -> int:
         self.seen.append(len(text))
         return self.rules.pending(text)
+
+    def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
+        self.seen.append(len(text))
+        return self.rules.glance(text, start, final)
 
 
 @pytest.mark.parametrize("size", [1, 3, 20, 1000])
@@ -502,5 +610,5 @@ async def test_work_is_linear_in_the_text_whatever_the_cutting(hostile: str, siz
     counting = Counting(action="redact")
     pieces = [hostile[at : at + size] for at in range(0, len(hostile), size)]
     await contract.collect([counting], contract.Listed(contract.answer(*pieces)))
-    # Twice, since each look asks what is pending and what is there; 33 is the promise of the window.
-    assert sum(counting.seen) <= 2 * (33 * len(hostile) + 3 * len(pieces)) + 5000
+    # Each look glances, asks what is pending and what is there; 33 is the promise of the window.
+    assert sum(counting.seen) <= 3 * (33 * len(hostile) + 3 * len(pieces)) + 5000

@@ -143,6 +143,24 @@ MUTANTS = {
         "if False else 0",
         "tests/gateway/text/test_views.py",
     ),
+    "holds back nothing where an escape may begin": Mutant(
+        "lane.py",
+        "            for joint in reading.joints:\n",
+        "            for joint in ():\n",
+        "tests/gateway/text/test_views.py",
+    ),
+    "parts an escape of JSON": Mutant(
+        "redaction.py", """elif not inside or mark[0][0] == "\\\\":""", "elif not inside:"
+    ),
+    "parts a number of JSON": Mutant(
+        "redaction.py", "if begin < cut < end or cut == end == len(text):", "if False:"
+    ),
+    "counts the model's time as its own": Mutant(
+        "engine.py",
+        "max(self.first_token - self.model_wait(), 0.0)",
+        "self.first_token",
+        "tests/gateway/test_fusion.py -k charged",
+    ),
     "lets unchecked text pass": Mutant(
         "lane.py",
         'if policy == "block":',

@@ -197,6 +197,14 @@ async def test_hidden_personal_data_does_not_leave_whatever_the_cutting(name: st
     await contract.check_cutting(LeakFilter(), text, [[edge] for edge in range(0, len(text), 3)])
 
 
+@pytest.mark.parametrize(
+    "text", ["Pay 4539 1488 0343 %36467 now", "Pay 4539 1488 0343 6467%2", "to ada&#64;example.org"]
+)
+async def test_what_an_escape_may_become_is_held_back(text: str) -> None:
+    cuts = [list(range(len(text))), *([edge] for edge in range(len(text)))]
+    await contract.check_cutting(LeakFilter(), text, cuts)
+
+
 @settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_any_cutting_of_hidden_data_gives_the_same(data: st.DataObject) -> None:
