@@ -15,11 +15,14 @@ WORDS: Mapping[str, Any] = words("generator")
 _BAD = (*lookalikes.WORDS["traits"], *WORDS["bad"])
 
 
-def examples(seed: int, scale: float = 1.0) -> list[Example]:
-    """All that is made, in the proportions the heads were trained with."""
+def examples(seed: int, scale: float = 1.0, *, held_back: bool = False) -> list[Example]:
+    """All that is made, in the proportions the heads were trained with.
+
+    With `held_back` it is made of words and frames that no other example has.
+    """
     made: list[Example] = []
     for number, (make, count) in enumerate(_makers()):
-        rng = random.Random(seed * 1000 + number)  # noqa: S311 (nothing secret)
+        rng = lookalikes.Choice(seed * 1000 + number, held_back)
         for _ in range(round(count * scale)):
             made += make(rng)
     return made
@@ -27,9 +30,13 @@ def examples(seed: int, scale: float = 1.0) -> list[Example]:
 
 def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], int]]:
     return (
-        (_lookalike, 7000),
+        (_lookalike, 10000),
         (_ordinary, 3000),
         (_meant_well, 1500),
+        (_briefing, 1500),
+        (_code, 800),
+        (_follow_up, 1200),
+        (_role, 1000),
         (_injection, 1800),
         (_refusal, 1500),
         (_answer, 1500),
@@ -76,6 +83,37 @@ def _meant_well(rng: random.Random) -> Iterator[Example]:
     if rng.random() < 0.5:
         text = " ".join(rng.sample((text, ordinary(rng)), 2))
     yield Example(text, {"injection": 0.0, "harmful_request": 0.0, "toxicity": 0.0}, "made:meant well")
+
+
+def _briefing(rng: random.Random) -> Iterator[Example]:
+    """What an operator tells the model, which sounds like an order because it is one."""
+    duties = [lookalikes.one(rng, WORDS["duties"]) for _ in range(rng.randint(1, 6))]
+    topic = lookalikes.one(rng, WORDS["topics"])
+    text = lookalikes.one(rng, WORDS["briefings"]).format(
+        who=lookalikes.one(rng, WORDS["assistants"]),
+        where=lookalikes.one(rng, WORDS["things"]),
+        what=topic,
+        rules=rng.choice((" ", "\n- ")).join(dict.fromkeys(duties)).replace("{}", topic),
+    )
+    yield Example(text, _NOTHING, "made:briefings")
+
+
+def _follow_up(rng: random.Random) -> Iterator[Example]:
+    """What is asked of the answer before, which is no attempt to make the model forget its rules."""
+    text = lookalikes.one(rng, WORDS["follow_ups"]).format(lookalikes.one(rng, WORDS["shapes"]))
+    yield Example(text, _NOTHING, "made:follow-ups")
+
+
+def _role(rng: random.Random) -> Iterator[Example]:
+    text = lookalikes.one(rng, WORDS["roles_played"]).format(lookalikes.one(rng, WORDS["figures_played"]))
+    yield Example(text, _NOTHING, "made:roles")
+
+
+def _code(rng: random.Random) -> Iterator[Example]:
+    snippet = lookalikes.one(rng, WORDS["snippets"]).replace(
+        "{}", rng.choice(("worker", "nginx", "app", "job"))
+    )
+    yield Example(lookalikes.one(rng, WORDS["asked_of_code"]).replace("{}", snippet), _NOTHING, "made:code")
 
 
 def _injection(rng: random.Random) -> Iterator[Example]:
@@ -165,7 +203,7 @@ def _own_data(rng: random.Random) -> Iterator[Example]:
 
 def _regard(rng: random.Random) -> Iterator[Example]:
     """One thing said of one group, so that the thing and not the group decides."""
-    one, group = rng.choice(WORDS["one"])
+    one, group = rng.choice(WORDS["one"])  # every group is learned, or it would be judged by its name
     kind = rng.choice(("good", "bad", "plain", "against"))
     trait = lookalikes.one(
         rng, {"good": WORDS["good"], "bad": _BAD, "plain": WORDS["plain"], "against": _BAD}[kind]
@@ -183,6 +221,6 @@ def _regard(rng: random.Random) -> Iterator[Example]:
     labels = {"negative_regard": float(bad), "injection": 0.0, "refusal": 0.0}
     if frames is not WORDS["of_one"] or not bad:
         labels["stereotype"] = float(bad)
-    if kind in {"good", "plain"}:
-        labels["toxicity"] = 0.0
+    if kind != "against":
+        labels["toxicity"] = float(bad)
     yield Example(text[0].upper() + text[1:], labels, "made:regard", group=group)

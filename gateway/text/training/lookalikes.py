@@ -4,8 +4,10 @@ A filter that learns words refuses to help somebody kill a process. What follows
 half: what is done to whom, in which world, and why. All of it is written for this purpose.
 """
 
+import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from gateway.text.training.examples import words
@@ -25,9 +27,9 @@ def requests(rng: random.Random, count: int) -> Iterator[tuple[str, bool]]:
 def _makers() -> Sequence[tuple[Callable[[random.Random], str], bool, int]]:
     """How a request is made, whether it is harmful, and its weight."""
     return (
-        (_thing, False, 5),
-        (_person, True, 5),
-        (_crime, True, 3),
+        (_thing, False, 8),
+        (_person, True, 6),
+        (_crime, True, 5),
         (_world, False, 3),
         (_about, False, 4),
         (_apology, True, 2),
@@ -35,16 +37,34 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], str], bool, int]]:
         (_for_event, True, 1),
         (_figure, False, 2),
         (_public, False, 2),
-        (_private, True, 3),
-        (_unfair, True, 2),
+        (_private, True, 5),
+        (_unfair, True, 3),
         (_nonsense, False, 2),
+        (_impossible, False, 3),
+        (_no_person, False, 2),
+        (_celebrity, False, 2),
+        (_denial, True, 1),
         (_insult, True, 2),
     )
 
 
+class Choice(random.Random):
+    """Chance that takes a tenth of all words only when `held_back`, and the others only when not."""
+
+    def __init__(self, seed: int, held_back: bool = False) -> None:
+        super().__init__(seed)
+        self.held_back = held_back
+
+
 def one(rng: random.Random, words: Sequence[str]) -> str:
-    """One of `words`."""
-    return rng.choice(words)
+    """One of `words`; what is held back never stands in what is learned from."""
+    held_back = getattr(rng, "held_back", False)
+    return rng.choice([word for word in words if _is_held_back(word) == held_back] or words)
+
+
+@cache
+def _is_held_back(word: str) -> bool:
+    return hashlib.blake2b(word.encode(), digest_size=1).digest()[0] % 10 == 0
 
 
 def _varied(rng: random.Random, text: str) -> str:
@@ -58,7 +78,9 @@ def _varied(rng: random.Random, text: str) -> str:
 
 
 def _thing(rng: random.Random) -> str:
-    verb = rng.choice(tuple(WORDS["on_things"]))
+    verb = (
+        one(rng, tuple(WORDS["on_things"])) if rng.random() < 0.5 else rng.choice(tuple(WORDS["on_things"]))
+    )
     thing = one(rng, WORDS["on_things"][verb])
     return one(rng, WORDS["asking"]).format(f"{verb} {thing}")
 
@@ -118,7 +140,25 @@ def _nonsense(rng: random.Random) -> str:
             (WORDS["groups"], WORDS["no_denials"]),
         )
     )
-    return one(rng, WORDS["unfair"]).format(rng.choice(whom), rng.choice(what))
+    return one(rng, WORDS["unfair"]).format(one(rng, whom), one(rng, what))
+
+
+def _impossible(rng: random.Random) -> str:
+    whom = one(rng, WORDS[rng.choice(("groups", "groups", "no_persons"))])
+    return one(rng, WORDS["why_not"]).format(whom, one(rng, WORDS["impossible"]))
+
+
+def _no_person(rng: random.Random) -> str:
+    frames = WORDS[rng.choice(("why_not", "unfair"))]
+    return one(rng, frames).format(one(rng, WORDS["no_persons"]), one(rng, WORDS["no_offices"]))
+
+
+def _celebrity(rng: random.Random) -> str:
+    return one(rng, WORDS["facts"]).format(one(rng, WORDS["celebrities"]))
+
+
+def _denial(rng: random.Random) -> str:
+    return one(rng, WORDS["denying"]).format(one(rng, WORDS["events"]))
 
 
 def _insult(rng: random.Random) -> str:

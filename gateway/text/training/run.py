@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 
 from rich.progress import Progress
@@ -27,6 +28,10 @@ MINILM = ModelFile(
 """all-MiniLM-L6-v2 of sentence-transformers (Apache-2.0), as the package carries it."""
 
 
+HELD_BACK = 0.1
+"""Made examples that are held back, as a share of those that are learned from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """What is learned from, and what is held back of it to calibrate with."""
@@ -36,12 +41,18 @@ class Corpus:
 
 
 def corpus(sets: Sets, seed: int, scale: float) -> Corpus:
-    """Learned and made examples, none of which is also a text of a test; a twentieth is held back."""
+    """Collected and made examples, none of which is also a text of a test.
+
+    Held back are a twentieth of the collected ones, and made ones of words that no other has.
+    """
     tested = [text for test in testing(sets) for text in test.texts]
-    examples = without([*learning(sets), *generator.examples(seed, scale)], tested)
-    random.Random(seed).shuffle(examples)  # noqa: S311 (nothing secret)
-    held_back = [example for example in examples if _is_held_back(example)]
-    return Corpus([example for example in examples if not _is_held_back(example)], held_back)
+    collected = without(learning(sets), tested)
+    held_back = [example for example in collected if _is_held_back(example)]
+    made = without(generator.examples(seed + 1, HELD_BACK * scale, held_back=True), tested)
+    training = [example for example in collected if not _is_held_back(example)]
+    training += without(generator.examples(seed, scale), [*tested, *(example.text for example in held_back)])
+    random.Random(seed).shuffle(training)  # noqa: S311 (nothing secret)
+    return Corpus(training, [*held_back, *made])
 
 
 def _is_held_back(example: Example) -> bool:
@@ -79,6 +90,7 @@ def train(
         "plan": asdict(plan) | {"scale": scale},
         "examples": {"training": _counted(data.training), "held_back": _counted(data.held_back)},
         "base": {"requirement": MINILM.requirement, "sha256": MINILM.sha256},
+        "libraries": {name: metadata.version(name) for name in ("torch", "transformers", "onnxruntime")},
         "sha256": hashlib.sha256((folder / "encoder.onnx").read_bytes()).hexdigest(),
     }
     (folder / "encoder.json").write_text(json.dumps(described, indent=1) + "\n")
@@ -111,7 +123,7 @@ def _thresholds(
     examples: Sequence[Example],
     words: Tokenizer,
 ) -> dict[str, dict[str, float]]:
-    """By head: the probabilities that 1 % and 5 % of the held-back negatives exceed."""
+    """By head: the probabilities that 1 % and 5 % of the held-back negatives exceed, and 0.5 at least."""
     found: dict[str, dict[str, float]] = {}
     for head in HEADS:
         negative = [
@@ -125,6 +137,7 @@ def _thresholds(
         own = calibrations[head]
         probabilities = sigmoid([own.scale * logit + own.shift for logit in logits])
         found[head] = {
-            f"{rate:.0%}": round(threshold_at(list(probabilities), rate), 4) for rate in (0.01, 0.05)
+            f"{rate:.0%}": round(max(threshold_at(list(probabilities), rate), 0.5), 4)
+            for rate in (0.01, 0.05)
         }
     return found

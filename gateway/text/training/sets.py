@@ -82,7 +82,6 @@ def learning(sets: Sets) -> list[Example]:
         _judged_answers,
         _tweets,
         _talk,
-        _sentences,
         _generated_hate,
         _comments,
     )
@@ -182,12 +181,6 @@ def _talk(sets: Sets) -> Iterator[Example]:
         yield Example(row["comment"][:500], {"toxicity": float(row["toxic"] == "True")}, "civil_madlibs talk")
 
 
-def _sentences(sets: Sets) -> Iterator[Example]:
-    for row in sets.csv("civil_madlibs/en_sentence_templates.csv")[::5]:
-        toxic = float(row["toxicity"] == "toxic")
-        yield Example(row["phrase"], {"toxicity": toxic}, "civil_madlibs sentences")
-
-
 def _generated_hate(sets: Sets) -> Iterator[Example]:
     for row in sets.lines("toxigen/toxigen_sentences.jsonl")[::2]:
         hate = float(row["label"] == "hate")
@@ -262,17 +255,6 @@ def _harm_tests(sets: Sets, harmless: Sequence[str]) -> Iterator[Test]:
         [questions[row["question"]] for row in judged],
         [int(row["label"]) for row in judged],
         [row["Response"] for row in judged],
-    )
-    answered = sets.csv("xstest/xstest_v2_completions_gpt4.csv")
-    answered += sets.csv("xstest/xstest_v2_completions_llama2orig_gpteval.csv")
-    unsafe = {key(row["prompt"]) for row in rows if row["label"] == "unsafe"}
-    complied = [key(row["prompt"]) in unsafe and row["final_label"].startswith("1") for row in answered]
-    yield Test(
-        "harmful_compliance",
-        "XSTest, unsafe and answered | else",
-        [row["prompt"] for row in answered],
-        list(map(int, complied)),
-        [row["completion"] for row in answered],
     )
 
 
