@@ -23,9 +23,10 @@ from benchmarks.mutators import BEYOND, HIDING
 from benchmarks.overhead import markdown
 from defenses.leak_filter import LeakFilter
 from defenses.prompt_filter import PromptFilter
+from gateway.chain import Layer
+from gateway.checking import check
 from gateway.detector import Detector
-from gateway.fusion import Fusion
-from gateway.types import Exchange, Message
+from gateway.types import Message
 
 ROOT = Path(__file__).parents[1]
 INJECTIONS = (
@@ -69,9 +70,7 @@ SUITES: dict[str, tuple[type[Detector], Sequence[str]]] = {
 
 async def found(detector: Detector, text: str) -> bool:
     """Whether the detector finds anything in a prompt."""
-    group = Fusion((("detector", detector),))
-    exchange = Exchange(model="", messages=(Message("user", text),))
-    return bool((await group.judge_prompt(exchange)).findings)
+    return bool((await check([Layer("detector", detector)], [Message("user", text)], None)).findings)
 
 
 def detectors(kind: type[Detector]) -> tuple[Detector, Detector]:

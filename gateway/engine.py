@@ -11,9 +11,9 @@ from pathlib import Path
 from time import perf_counter
 
 from gateway.chain import Layer, chain, recorded
+from gateway.checking import Checked, check
 from gateway.detector import Detector
 from gateway.errors import ConfigError, InvalidRequestError, OverloadedError, UnknownModelError
-from gateway.fusion import Fusion
 from gateway.metrics import GatewayMetrics
 from gateway.record import Evidence, Outcome, build_record
 from gateway.tap import Tap
@@ -126,20 +126,9 @@ class Engine:
             if place and self.tap is not None:
                 self.tap.publish(build_record(visit.evidence(self.layers)))
 
-    async def check(self, messages: Sequence[Message], answer: str | None) -> list[Finding]:
+    async def check(self, messages: Sequence[Message], answer: str | None) -> Checked:
         """What every detector finds in a prompt, an answer or both; no model is called."""
-        exchange = Exchange(model="", messages=tuple(messages))
-        every = Fusion(
-            tuple(
-                (layer.name, layer.defense)
-                for layer in self.layers
-                if layer.mode != "off" and isinstance(layer.defense, Detector)
-            )
-        )
-        findings = [*(await every.judge_prompt(exchange)).findings]
-        if answer is not None:
-            findings += await every.judge_answer(exchange, answer)
-        return findings
+        return await check(self.layers, messages, answer)
 
     def set_kill_switch(self, defense: str, killed: bool, reason: str) -> int:
         """Take `defense` out of every exchange from now on, or put it back; the epoch of the change."""

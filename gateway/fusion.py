@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gateway.lane import Judges, Lane, Panel
+from gateway.lane import Judges, Panel
 from gateway.lanes import AnswerLanes, PromptLanes
 from gateway.types import Delta, Deltas, Exchange, Finding, Finish, Upstream
 
@@ -35,12 +35,11 @@ class Fusion:
     So fused is not folded: no member sees what another has redacted.
     """
 
-    __slots__ = ("_answer", "_before", "_beside", "_prompt", "detectors")
+    __slots__ = ("_answer", "_before", "_beside", "detectors")
 
     def __init__(self, detectors: "Iterable[tuple[str, Detector]]") -> None:
         self.detectors = tuple(detectors)
         entering = [entry for entry in self.detectors if entry[1].side != "output"]
-        self._prompt = Panel(entering, "input")
         self._before = Panel((entry for entry in entering if entry[1].stands == "before"), "input")
         self._beside = Panel((entry for entry in entering if entry[1].stands == "beside"), "input")
         self._answer = Panel((entry for entry in self.detectors if entry[1].side != "input"), "output")
@@ -70,18 +69,6 @@ class Fusion:
                         return
             finally:
                 await lanes.close()
-
-    async def judge_prompt(self, exchange: Exchange) -> Judged:
-        """Judge every text of the prompt, by all who stand before or beside the model."""
-        return await _judge(self._prompt, exchange)
-
-    async def judge_answer(self, exchange: Exchange, answer: str) -> list[Finding]:
-        """What the group finds in a whole answer; nothing is cut or replaced."""
-        if not self._answer:
-            return []
-        lane = Lane(Judges(self._answer, exchange), "content")
-        await lane.push(answer, final=True)
-        return lane.take_findings()
 
     async def _start_beside(self, exchange: Exchange, deltas: Deltas) -> "_Started":
         """The verdict of those who stand beside the model, and the model's first delta."""

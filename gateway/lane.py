@@ -11,7 +11,7 @@ from gateway.redaction import PlainWriter, Writer
 from gateway.text import views
 from gateway.text.rules import LARGE
 from gateway.trail import Footprint
-from gateway.types import Detection, Exchange, Finding, Side
+from gateway.types import Action, Detection, Exchange, Finding, Side
 from gateway.window import NOTHING, Release, Settle, Sighting, Window
 
 if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the import would be a cycle
@@ -20,15 +20,21 @@ if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the 
 
 @dataclass(slots=True)
 class Member:
-    """A detector in one exchange: under which name it looks, and where its cost is noted."""
+    """A detector in one exchange: under which name it looks, and where its cost is noted.
+
+    least: what scores lower is ignored; the detector's threshold unless given.
+    """
 
     name: str
     detector: "Detector"
     exchange: Exchange
     side: Side
+    least: float = -1.0
     footprint: Footprint = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.least < 0:
+            self.least = self.detector.threshold
         self.footprint = self.exchange.trail.footprint(self.name)
         if not self.detector.inline:  # a copy costs more than a pattern's look, which has no use for it
             self.exchange = replace(self.exchange, layer=self.name)
@@ -78,7 +84,7 @@ class Member:
                     since = view.source_start(seen.start if seen.since is None else seen.since)
                     found.append(Detection(span.start, span.end, seen.label, seen.score, since))
             found = _united(found)
-        return [detection for detection in found if detection.score >= detector.threshold]
+        return [detection for detection in found if detection.score >= self.least]
 
     def _looks_at(self, view: views.View) -> bool:
         # One that wants no text after the cut looks at pieces of its own making, and folds them itself.
@@ -104,6 +110,12 @@ class Member:
         else:
             self.footprint.allowed_on_error += 1
         return policy == "flag"
+
+    def finding(
+        self, label: str, action: Action, location: str, start: int, end: int, score: float
+    ) -> Finding:
+        """This detector's verdict on a span."""
+        return Finding(self.name, self.detector.risk, label, action, self.side, location, start, end, score)
 
     def book(self, seconds: float) -> None:
         """Note time spent looking."""
@@ -140,7 +152,6 @@ def _since(detection: Detection) -> int:
 
 MANY = 1_000
 """Past so many sightings their release is worked out in a thread, so that nobody else waits for it."""
-_AS_IT_IS = views.Reading((), 0)
 
 
 class Crew:
@@ -217,7 +228,7 @@ class Pass:
         text, start = window.gather(), window.start
         if len(text) > LARGE:
             return None
-        reading = views.read(text, start) if self._crew.reads else _AS_IT_IS
+        reading = views.read(text, start) if self._crew.reads else views.AS_IT_IS
         if reading.views or reading.joints:
             return None
         most = 0 if final else reading.unsettled
@@ -235,7 +246,7 @@ class Pass:
         if not window.held:
             return NOTHING
         text = window.gather()
-        reading = await _read(text, window.start) if self._crew.reads else _AS_IT_IS
+        reading = await views.read_aside(text, window.start) if self._crew.reads else views.AS_IT_IS
         self._failed.clear()
         align = self._aligner(text, reading, final)
         cut = align(len(text) if final else len(text) - self._pending(text, reading))
@@ -297,13 +308,6 @@ class Pass:
         self._failed.add(index)
         if self._members[index].fail(error):
             self.unchecked.append(index)
-
-
-async def _read(text: str, start: int) -> views.Reading:
-    # One huge text must not stall every other exchange.
-    if len(text) - start > LARGE:
-        return await asyncio.to_thread(views.read, text, start)
-    return views.read(text, start)
 
 
 async def _ended(looking: "asyncio.Task[Release]") -> Release:
@@ -410,15 +414,10 @@ class Lane:
         if not (release.sightings or looked.unchecked):
             return
         for index in looked.unchecked:
-            self.findings.append(
-                self._finding(members[index], Sighting(0, 0, "unchecked", 1.0, "flag", index, 0))
-            )
+            self.findings.append(members[index].finding("unchecked", "flag", self._location, 0, 0, 1.0))
         looked.unchecked.clear()
-        for sighting in release.sightings:
-            self.findings.append(self._finding(members[sighting.member], sighting))
-
-    def _finding(self, member: Member, seen: Sighting) -> Finding:
-        risk, side, place = member.detector.risk, member.side, self._location
-        return Finding(
-            member.name, risk, seen.label, seen.action, side, place, seen.start, seen.end, seen.score
-        )
+        for seen in release.sightings:
+            member = members[seen.member]
+            self.findings.append(
+                member.finding(seen.label, seen.action, self._location, seen.start, seen.end, seen.score)
+            )

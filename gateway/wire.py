@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast, get_args
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
+from gateway.checking import Checked
 from gateway.errors import InvalidRequestError
 from gateway.trail import Trail
 from gateway.types import (
@@ -109,6 +110,26 @@ def finding_to_proto(finding: Finding) -> pb.Finding:
         start=finding.start,
         end=finding.end,
         score=finding.score,
+    )
+
+
+def checked_to_proto(checked: Checked) -> pb.CheckResponse:
+    """What a check found."""
+    return pb.CheckResponse(
+        action=None if checked.action is None else ACTION_TO_PROTO[checked.action],
+        findings=[finding_to_proto(finding) for finding in checked.findings],
+        scores=[
+            pb.Score(
+                defense=score.defense,
+                label=score.label,
+                location=score.location,
+                start=score.start,
+                end=score.end,
+                score=score.score,
+                threshold=score.threshold,
+            )
+            for score in checked.scores
+        ],
     )
 
 

@@ -15,7 +15,7 @@ from gateway import wire
 from gateway.engine import Engine
 from gateway.errors import ConfigError, InvalidRequestError
 from gateway.servers.status import log_failure, public_message, status_of
-from gateway.types import STRENGTH, Exchange, Finding, Finish, Text, ToolCallPart, Usage
+from gateway.types import Exchange, Finding, Finish, Text, ToolCallPart, Usage
 from gateway.v1 import gateway_pb2 as pb
 from gateway.validation import check_text, validate, validate_messages
 
@@ -89,12 +89,8 @@ class GatewayServicer:
             raise InvalidRequestError("there is nothing to check: send messages, an answer or both")
         validate_messages(messages)
         check_text(answer or "", "answer")
-        findings = await self._engine.check(messages, answer)
-        action = max((finding.action for finding in findings), key=STRENGTH.__getitem__, default=None)
-        response = pb.CheckResponse(findings=[wire.finding_to_proto(finding) for finding in findings])
-        if action is not None:
-            response.action = wire.ACTION_TO_PROTO[action]
-        return response.SerializeToString()
+        checked = await self._engine.check(messages, answer)
+        return wire.checked_to_proto(checked).SerializeToString()
 
 
 @asynccontextmanager

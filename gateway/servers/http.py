@@ -20,11 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.checking import Checked
 from gateway.engine import Engine
 from gateway.errors import ConfigError, InvalidRequestError
 from gateway.servers import openai
 from gateway.servers.status import log_failure, public_message, status_of
-from gateway.types import STRENGTH, Exchange, Finding
+from gateway.types import Exchange
 from gateway.validation import check_text, exchange_from_openai, messages_from_openai, validate_messages
 
 _JSON = [(b"content-type", b"application/json")]
@@ -66,14 +67,13 @@ class Door:
         """POST /v1/check."""
         try:
             body = _parse(await _read(receive, self.max_request))
-            findings = await self._findings(body)
+            checked = await self._checked(body)
         except Exception as error:
             await _fail(send, error)
             return
-        action = max((finding.action for finding in findings), key=STRENGTH.__getitem__, default=None)
-        await _reply(send, 200, {"action": action, "findings": [msgspec.to_builtins(f) for f in findings]})
+        await _reply(send, 200, msgspec.to_builtins(checked))
 
-    async def _findings(self, body: Mapping[str, Any]) -> list[Finding]:
+    async def _checked(self, body: Mapping[str, Any]) -> Checked:
         unknown = sorted(set(body) - {"messages", "answer", "model"})
         if unknown:
             raise InvalidRequestError(

@@ -4,6 +4,7 @@ Detectors look at the text as it is and at every view of it, and what they find 
 the part of the source it stands for; the source itself is what is forwarded.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from gateway.text import encoded
 from gateway.text.escapes import Escape, escapes, has_marks
 from gateway.text.fold import FOLDING, fold
+from gateway.text.rules import LARGE
 
 __all__ = ["LOOKBEHIND", "Reading", "Span", "View", "fold", "read"]
 
@@ -97,6 +99,15 @@ def read(text: str, start: int = 0) -> Reading:
     return _read(text, start, marked, hides)
 
 
+async def read_aside(text: str, start: int = 0) -> Reading:
+    """The same; a huge text in a thread, so that it does not stall every other exchange."""
+    if len(text) - start > LARGE:
+        return await asyncio.to_thread(read, text, start)
+    return read(text, start)
+
+
+AS_IT_IS = Reading((), 0)
+"""How a text reads to whoever looks behind nothing."""
 _AT_ONCE = {size: Reading((), size) for size in range(32)}
 
 
