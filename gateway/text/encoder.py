@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from gateway.text.encoder_model import Floats
 
 Choice = Literal["auto", "cpu", "cuda", "off"]
-BATCH = {"cpu": 256, "cuda": 8192}
-"""Tokens read at once, padding included. On a CPU reading together gains little, and the first of a batch
-waits for all of it; there a text waits for the batch before it and for its own, each of this size."""
+BATCH = {"cpu": 1, "cuda": 8192}
+"""Tokens read at once, padding included; a window is always read whole. On a CPU each is read alone: together
+they are no faster, the first would wait for the last, and eight bits are scaled by all that is read at once,
+so that a score would depend on who else asks."""
 PADDING = 1.25
 """Windows of one batch differ in length by this factor at most, so that little of the work is padding."""
 REMEMBERED = 2048
@@ -73,8 +74,8 @@ class _Batch:
 class Encoder:
     """Judges texts for everybody in this process: equal texts once, several at a time, on one thread.
 
-    Nothing is delayed to fill a batch: one is begun as soon as the one before is done. A long text
-    lets others pass after each batch. What nobody waits for any more, or what is past its deadline,
+    Nothing is delayed to fill a batch: one is begun as soon as the one before is done, so a text waits
+    for the batch in work and for those that came before it. A long text lets others pass after each. What nobody waits for any more, or what is past its deadline,
     is dropped unread.
     """
 

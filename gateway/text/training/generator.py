@@ -38,6 +38,7 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], in
         (_follow_up, 1200),
         (_role, 1000),
         (_injection, 1800),
+        (_buried, 1000),
         (_refusal, 1500),
         (_answer, 1500),
         (_compliance, 3000),
@@ -117,8 +118,26 @@ def _code(rng: random.Random) -> Iterator[Example]:
 
 
 def _injection(rng: random.Random) -> Iterator[Example]:
+    text = injection(rng)
+    if rng.random() < 0.4:
+        text = " ".join(rng.sample((text, ordinary(rng)), 2))
+    if rng.random() < 0.1:
+        text = lookalikes.one(rng, (text.upper(), text.lower()))
+    yield Example(text, {"injection": 1.0, "refusal": 0.0}, "made:injections")
+
+
+def _buried(rng: random.Random) -> Iterator[Example]:
+    """A page with one sentence in it that is meant for the model, and the page without."""
+    page = [ordinary(rng) for _ in range(rng.randint(3, 9))]
+    yield Example(" ".join(page), _NOTHING, "made:pages")
+    page.insert(rng.randint(0, len(page)), injection(rng))
+    yield Example(" ".join(page), {"injection": 1.0, "refusal": 0.0}, "made:pages")
+
+
+def injection(rng: random.Random) -> str:
+    """A sentence that tries to take over."""
     goal = lookalikes.one(rng, WORDS["goals"])
-    text = lookalikes.one(rng, WORDS["injections"]).format(
+    return lookalikes.one(rng, WORDS["injections"]).format(
         goal=goal,
         Goal=goal[0].upper() + goal[1:],
         persona=lookalikes.one(rng, WORDS["personas"]),
@@ -126,11 +145,6 @@ def _injection(rng: random.Random) -> Iterator[Example]:
         earlier=lookalikes.one(rng, WORDS["earlier"]),
         rules=lookalikes.one(rng, WORDS["rules"]),
     )
-    if rng.random() < 0.4:
-        text = " ".join(rng.sample((text, ordinary(rng)), 2))
-    if rng.random() < 0.1:
-        text = lookalikes.one(rng, (text.upper(), text.lower()))
-    yield Example(text, {"injection": 1.0, "refusal": 0.0}, "made:injections")
 
 
 def refusal(rng: random.Random) -> str:
