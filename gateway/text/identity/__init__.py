@@ -1,0 +1,40 @@
+"""Identity mentions: which groups a text speaks of, where and in which form, and the text as if of another group.
+
+`mentions` tags, `swap` and `counterfactuals` rewrite; `terms.yaml`, `senses.yaml` and `names.yaml`
+are the lexicon, one line a term pair.
+"""
+
+from gateway.text.identity.lexicon import COARSE
+from gateway.text.identity.swaps import Counterfactual, Edit, Swapped, counterfactuals, swap, swaps
+from gateway.text.identity.tagger import Mention, mentions
+
+__all__ = [
+    "GROUPS",
+    "Counterfactual",
+    "Edit",
+    "Mention",
+    "Swapped",
+    "counterfactuals",
+    "identity_groups",
+    "mentions",
+    "swap",
+    "swaps",
+]
+
+GROUPS: frozenset[str] = frozenset(
+    "women men nonbinary black white african asian indian latino arab indigenous european american jewish muslim "
+    "christian hindu buddhist sikh atheist gay lesbian bisexual straight trans disabled old young immigrant poor".split()
+)
+"""The coarse groups that measures are kept by; mentions tell finer ones."""
+
+
+def identity_groups(text: str) -> frozenset[str]:
+    """The coarse groups the text mentions, whoever they are said of; pronouns, names and titles are none.
+
+    >>> sorted(identity_groups("Why do Muslim women wear a veil?"))
+    ['muslim', 'women']
+    >>> identity_groups("Black coffee at the White House, old version.")
+    frozenset()
+    """
+    said = (m.group for m in mentions(text) if not m.form.startswith(("pronoun", "name", "title")))
+    return frozenset(COARSE.get(group, group) for group in said) & GROUPS

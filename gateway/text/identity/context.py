@@ -1,0 +1,126 @@
+"""What stands around a word: whether it is said of a person, and as which part of speech."""
+
+from gateway.text.identity import grammar
+from gateway.text.identity.lexicon import LEXICON, SENSES
+from gateway.text.identity.words import Words
+
+_CULTURE = frozenset(
+    form for noun in SENSES["culture"].split() for one in (noun.split("/"),) for form in (*one, one[0] + "s")
+)
+_BETWEEN = frozenset(SENSES["between"].split())
+_THINGS = frozenset(SENSES["things"].split())
+_LANGUAGE = frozenset(SENSES["language"].split())
+_PLACE_BEFORE = frozenset(SENSES["place_before"].split())
+_PLACE_AFTER = frozenset(SENSES["place_after"].split())
+_FOLLOWED = {
+    term: frozenset(words.split())
+    for term, _, words in (line.partition(":") for line in SENSES["followed"].splitlines())
+}
+_SUBJECTS = frozenset("i he she we you who someone somebody everyone".split())
+_SAID_OF = frozenset(("being", "as"))
+_MANY = frozenset("the all those these most many some against of by between".split())
+_GROUPED = frozenset("the help hate".split())
+_REACH = 3
+
+
+def other_sense(words: Words, first: int, last: int) -> bool:
+    """Whether the next word gives the term another sense: black coffee."""
+    following = words.after(last)
+    listed = _FOLLOWED.get(words.lows[first]) if following and first == last else None
+    return listed is not None and (following in listed or following.removesuffix("s") in listed)
+
+
+def person_after(words: Words, last: int, culture: bool = False) -> bool:
+    """Whether a person is what the term describes: a black [female] doctor."""
+    for index in range(last, last + _REACH):
+        following = words.after(index)
+        if following in LEXICON.people or (culture and following in _CULTURE):
+            return True
+        if not following or not (following in _BETWEEN or following in LEXICON.adjectives):
+            return False
+    return False
+
+
+def said_of_person(words: Words, first: int) -> bool:
+    """Whether a person is said to be the term: I am black, my neighbour is very old."""
+    index = first
+    for _ in range(_REACH):
+        before = words.before(index)
+        if before in grammar.DEGREES or grammar.is_article(before) or before in LEXICON.adjectives:
+            index -= 1
+        else:
+            break
+    before = words.before(index)
+    if before in _SAID_OF:
+        return True
+    if words.clitics.get(index - 1) in ("m", "re", "s") and before:
+        return before in _SUBJECTS
+    if before not in grammar.BE:
+        return before == "identify" or before in ("mixed", "born")
+    subject = words.before(index - 1)
+    return subject in _SUBJECTS or subject in LEXICON.people or subject in LEXICON.names
+
+
+def is_complement(words: Words, first: int) -> bool:
+    """Whether something is said to be a term with an article: ... is a nice Chinese."""
+    index = first
+    if not grammar.is_article(words.before(index)):
+        index -= 1
+    return grammar.is_article(words.before(index)) and words.before(index - 1) in grammar.BE
+
+
+def ends_phrase(words: Words, last: int) -> bool:
+    """Whether no noun follows that the term could describe."""
+    following = words.after(last)
+    return not following or following in grammar.FUNCTION
+
+
+def is_noun(words: Words, first: int, last: int) -> bool:
+    """Whether a word that is adjective and noun is the noun here: a Muslim asked, not a Muslim wedding."""
+    determiner = _determiner(words, first)
+    if not determiner:
+        return False
+    if ends_phrase(words, last):
+        return True
+    following = words.after(last)
+    if grammar.is_past(following) or (grammar.is_adverb(following) and following != "family"):
+        return True
+    return determiner in grammar.SINGULAR and following.endswith("s") and following not in LEXICON.people
+
+
+def _determiner(words: Words, first: int) -> str:
+    for index in range(first, first - _REACH, -1):
+        before = words.before(index)
+        if before in grammar.DETERMINERS:
+            return before
+        if not before or before in grammar.FUNCTION:
+            return ""
+    return ""
+
+
+def is_collective(words: Words, first: int, last: int) -> bool:
+    """Whether a group is called by its adjective: the blind, help the poor."""
+    return words.before(first) == "the" and ends_phrase(words, last)
+
+
+def is_counted(words: Words, first: int) -> bool:
+    """Whether a plural that also means things is said of people: the blacks, all whites."""
+    return words.before(first) in _MANY
+
+
+def of_things(words: Words, first: int, last: int) -> bool:
+    """Whether a nationality is said of food, money, a language or the like."""
+    if words.after(last) in _THINGS:
+        return True
+    if not ends_phrase(words, last):
+        return False
+    if words.before(first) in _LANGUAGE:
+        return True
+    return not (said_of_person(words, first) or is_complement(words, first) or words.before(first) == "the")
+
+
+def names_place(words: Words, index: int) -> bool:
+    """Whether a name is part of a place or a brand: St. Mary, Elizabeth Street."""
+    if words.after(index) in _PLACE_AFTER:
+        return True
+    return index > 0 and words.lows[index - 1] in _PLACE_BEFORE and words.gap(index - 1).strip() in ("", ".", "-")
