@@ -1,4 +1,4 @@
-"""Identity mentions: which groups a text speaks of, where and in which form, and the text as if of another group.
+"""Identity mentions: the groups a text speaks of, where and how, and the text as if of another group.
 
 `mentions` tags, `swap` and `counterfactuals` rewrite; `terms.yaml`, `senses.yaml` and `names.yaml`
 are the lexicon, one line a term pair.
@@ -6,6 +6,7 @@ are the lexicon, one line a term pair.
 
 from gateway.text.identity.lexicon import COARSE
 from gateway.text.identity.swaps import Counterfactual, Edit, Swapped, counterfactuals, swap, swaps
+from gateway.text.identity.tables import TERMS
 from gateway.text.identity.tagger import Mention, mentions
 
 __all__ = [
@@ -21,10 +22,7 @@ __all__ = [
     "swaps",
 ]
 
-GROUPS: frozenset[str] = frozenset(
-    "women men nonbinary black white african asian indian latino arab indigenous european american jewish muslim "
-    "christian hindu buddhist sikh atheist gay lesbian bisexual straight trans disabled old young immigrant poor".split()
-)
+GROUPS: frozenset[str] = frozenset(TERMS["coarse_groups"].split())
 """The coarse groups that measures are kept by; mentions tell finer ones."""
 
 

@@ -1,13 +1,14 @@
-"""What has to agree with a swapped word: verbs after "they", "a" or "an" before it, an apostrophe behind it."""
+"""What has to agree with a swapped word: verbs after "they", "a" or "an" before, an apostrophe behind."""
 
 from gateway.text.identity import grammar
+from gateway.text.identity.tables import CLASSES
 from gateway.text.identity.words import Words
 
 Changes = dict[int, tuple[int, str]]
 """By where a span begins: where it ends, and what it becomes."""
 _ADVERBS = 3
 _RESUMED_WITHIN = 12
-_ANOTHER_SUBJECT = frozenset("i you we they it he she who that which what".split())
+_ANOTHER_SUBJECT = CLASSES["another_subject"]
 
 
 def article_before(words: Words, index: int, new: str) -> Changes:
@@ -26,7 +27,11 @@ def possessive_after(words: Words, index: int, new: str) -> Changes:
         if old.lower().endswith("s") or not new.lower().endswith("s") or not _is_plural(old):
             return {}
         return {end + 1: (end + 2, "")}
-    if words.text[end : end + 1] not in ("'", "’") or not old.lower().endswith("s") or new.lower().endswith("s"):
+    if (
+        words.text[end : end + 1] not in ("'", "’")
+        or not old.lower().endswith("s")
+        or new.lower().endswith("s")
+    ):
         return {}
     return {end + 1: (end + 1, "S" if new.isupper() else "s")}
 
@@ -81,7 +86,7 @@ def _resumed(words: Words, verb: int) -> Changes:
     """Verbs that follow without their subject: is tall and has a dog."""
     changes: Changes = {}
     for position in range(verb, min(verb + _RESUMED_WITHIN, len(words) - 2) if verb >= 0 else verb):
-        if words.lows[position] in _ANOTHER_SUBJECT and position > verb or words.opens(position + 1):
+        if (position > verb and words.lows[position] in _ANOTHER_SUBJECT) or words.opens(position + 1):
             break
         if words.lows[position + 1] in ("and", "or", "but", "then"):
             again = _verb(words, position + 1)

@@ -1,7 +1,8 @@
 """What stands around a word: whether it is said of a person, and as which part of speech."""
 
 from gateway.text.identity import grammar
-from gateway.text.identity.lexicon import LEXICON, SENSES
+from gateway.text.identity.lexicon import LEXICON
+from gateway.text.identity.tables import CLASSES, SENSES
 from gateway.text.identity.words import Words
 
 _CULTURE = frozenset(
@@ -16,10 +17,9 @@ _FOLLOWED = {
     term: frozenset(words.split())
     for term, _, words in (line.partition(":") for line in SENSES["followed"].splitlines())
 }
-_SUBJECTS = frozenset("i he she we you who someone somebody everyone".split())
+_SUBJECTS = CLASSES["subjects"]
 _SAID_OF = frozenset(("being", "as"))
-_MANY = frozenset("the all those these most many some against of by between".split())
-_GROUPED = frozenset("the help hate".split())
+_MANY = CLASSES["many"]
 _REACH = 3
 
 
@@ -41,24 +41,36 @@ def person_after(words: Words, last: int, culture: bool = False) -> bool:
     return False
 
 
-def said_of_person(words: Words, first: int) -> bool:
+def said_of_person(words: Words, first: int, last: int) -> bool:
     """Whether a person is said to be the term: I am black, my neighbour is very old."""
-    index = first
-    for _ in range(_REACH):
+    if not ends_phrase(words, last):
+        return False
+    index, article = first, False
+    for step in range(_REACH):
         before = words.before(index)
-        if before in grammar.DEGREES or grammar.is_article(before) or before in LEXICON.adjectives:
-            index -= 1
-        else:
+        article = article or grammar.is_article(before)
+        if not (article or before in grammar.DEGREES or before in LEXICON.adjectives):
+            if step or not grammar.is_article(words.before(index - 1)):
+                break  # else an adjective: is a nice Muslim
+        elif before in grammar.BE or before in _SAID_OF:
             break
+        index -= 1
     before = words.before(index)
     if before in _SAID_OF:
         return True
     if words.clitics.get(index - 1) in ("m", "re", "s") and before:
         return before in _SUBJECTS
-    if before not in grammar.BE:
-        return before == "identify" or before in ("mixed", "born")
-    subject = words.before(index - 1)
-    return subject in _SUBJECTS or subject in LEXICON.people or subject in LEXICON.names
+    return before in grammar.BE and _is_person(words, index - 2, article)
+
+
+def _is_person(words: Words, index: int, article: bool) -> bool:
+    """Whether the subject at `index` is a person; unknown names count where an article follows."""
+    if index < 0 or not words.joined(index):
+        return False
+    subject = words.lows[index]
+    if subject in _SUBJECTS or subject in LEXICON.people or subject in LEXICON.names:
+        return True
+    return article and words.capital(index) and subject not in grammar.FUNCTION
 
 
 def is_complement(words: Words, first: int) -> bool:
@@ -112,15 +124,25 @@ def of_things(words: Words, first: int, last: int) -> bool:
     """Whether a nationality is said of food, money, a language or the like."""
     if words.after(last) in _THINGS:
         return True
-    if not ends_phrase(words, last):
+    if not ends_phrase(words, last) or person_after(words, last):
         return False
     if words.before(first) in _LANGUAGE:
         return True
-    return not (said_of_person(words, first) or is_complement(words, first) or words.before(first) == "the")
+    said = said_of_person(words, first, last) or is_complement(words, first)
+    return not (said or words.before(first) == "the" or _one_of_two(words, first))
+
+
+def _one_of_two(words: Words, first: int) -> bool:
+    """One is Malian and the other is Thai."""
+    return words.before(first) in grammar.BE and words.before(first - 1) in ("one", "other")
 
 
 def names_place(words: Words, index: int) -> bool:
     """Whether a name is part of a place or a brand: St. Mary, Elizabeth Street."""
     if words.after(index) in _PLACE_AFTER:
         return True
-    return index > 0 and words.lows[index - 1] in _PLACE_BEFORE and words.gap(index - 1).strip() in ("", ".", "-")
+    return (
+        index > 0
+        and words.lows[index - 1] in _PLACE_BEFORE
+        and words.gap(index - 1).strip() in ("", ".", "-")
+    )

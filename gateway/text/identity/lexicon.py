@@ -1,11 +1,10 @@
-"""The lexicon of identity terms, compiled from its tables: what a word may mention, and its words in other groups."""
+"""The lexicon of identity terms, compiled: what a word may mention, and its words in other groups."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
-import yaml
+from gateway.text.identity.tables import NAMES, SENSES, TERMS
 
 Attribute = Literal[
     "gender",
@@ -58,8 +57,9 @@ class Entry:
 
 
 class Lexicon:
-    """`tails`: by first word, the words that may follow and what all of them may mention (none: other sense).
+    """`tails`: by first word and by second ("" for none), the others and what they may mention, longest first.
 
+    What mentions nothing is another sense. `opening`: the first words of what does mention something.
     `rows`: the terms of a group by attribute, group and row.
     """
 
@@ -75,9 +75,11 @@ class Lexicon:
                 found.setdefault(spelling(entry.term), []).append(entry)
         for phrase in _phrases(senses["phrases"]):
             found[spelling(phrase)] = []
-        self.tails: dict[str, list[tuple[tuple[str, ...], list[Entry]]]] = {}
+        self.tails: dict[str, dict[str, list[tuple[tuple[str, ...], list[Entry]]]]] = {}
         for (first, *rest), meant in sorted(found.items(), key=lambda item: -len(item[0])):
-            self.tails.setdefault(first, []).append((tuple(rest), meant))
+            seconds = self.tails.setdefault(first, {})
+            seconds.setdefault(rest[0] if rest else "", []).append((tuple(rest), meant))
+        self.opening = {words[0] for words, meant in found.items() if meant} | {"year", "years"}
         self.first: dict[tuple[str, str, Form], str] = {}
         for (attribute, group, _), row in self.rows.items():
             for form, term in row.items():
@@ -86,7 +88,7 @@ class Lexicon:
         self.adjectives = frozenset(
             entry.term.lower() for entry in entries if entry.form == "adjective" and " " not in entry.term
         )
-        self.names = {name for entry in entries if entry.form == "name" for name in (entry.term.lower(),)}
+        self.names = frozenset(entry.term.lower() for entry in entries if entry.form == "name")
         self.people = _people(senses["people"], entries)
         self.groups = {(entry.attribute, entry.group) for entry in entries}
 
@@ -182,15 +184,7 @@ def _people(nouns: str, entries: Iterable[Entry]) -> frozenset[str]:
     return frozenset(found)
 
 
-def table(name: str) -> Any:
-    """One of the tables beside this module."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((files(__package__) / f"{name}.yaml").read_text("utf-8"), loader)  # noqa: S506 (a safe loader)
-
-
-TERMS: Mapping[str, Any] = table("terms")
-SENSES: Mapping[str, Any] = table("senses")
-LEXICON = Lexicon(TERMS, SENSES, table("names")["names"])
+LEXICON = Lexicon(TERMS, SENSES, NAMES)
 COARSE: Mapping[str, str] = {
     fine: coarse for coarse, many in TERMS["coarse"].items() for fine in many.split()
 }

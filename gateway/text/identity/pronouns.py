@@ -2,26 +2,20 @@
 
 from gateway.text.identity import grammar
 from gateway.text.identity.lexicon import Form
+from gateway.text.identity.tables import CLASSES
 from gateway.text.identity.words import Words
 
-# "-ly" that describes a noun.
-_ADJECTIVES = frozenset("family friendly elderly only daily early lonely lovely ugly silly weekly monthly likely".split())
-_MAKE = frozenset(
-    "make makes made let lets help helps helped see sees saw hear hears heard watch watches watched have had".split()
-)
-_NOTICE = frozenset(
-    "see sees saw seen hear hears heard catch caught find found keep kept watch watches watched leave left notice "
-    "noticed stop stopped remember imagine".split()
-)
-_MOVE = frozenset(
-    "take takes took taken bring brought drive drove send sent call called get got want wanted pay paid give gave "
-    "walk walked follow followed invite invited let".split()
-)
-_BARE = frozenset(
-    "go know get see feel think believe understand realise realize become come cry laugh eat choose decide sit keep "
-    "take make finish leave speak talk sleep live learn get find pay carry move pass die wait do say look enjoy "
-    "succeed improve pick clean fix open close complete write read prepare solve deal relax recover".split()
-)
+_ADJECTIVES = CLASSES["ly_adjectives"]
+_MAKE = CLASSES["make"]
+_NOTICE = CLASSES["notice"]
+_MOVE = CLASSES["move"]
+_BARE = CLASSES["bare"]
+_RENDER = CLASSES["render"]
+_STATES = CLASSES["states"]
+_GIVE = CLASSES["give"]
+_HAND = CLASSES["hand"]
+_THINGS_GIVEN = CLASSES["given"]
+_NUMBERS = frozenset(("two", "three", "four", "five", "many", "most", "several"))
 
 
 def forms(word: str, words: Words, index: int) -> Form:
@@ -33,7 +27,7 @@ def forms(word: str, words: Words, index: int) -> Form:
 
 def _stands_alone(words: Words, index: int) -> bool:
     following = words.after(index)
-    return not following or (following in grammar.FUNCTION and following not in ("two", "three", "four", "five", "many"))
+    return not following or (following in grammar.FUNCTION and following not in _NUMBERS)
 
 
 def _is_object(words: Words, index: int) -> bool:
@@ -46,4 +40,10 @@ def _is_object(words: Words, index: int) -> bool:
         return before in _MAKE
     if following.endswith("ing"):
         return before in _NOTICE
-    return following.endswith("ly") and following not in _ADJECTIVES and grammar.is_past(before)
+    if following in _STATES:
+        return before in _RENDER
+    if following in _THINGS_GIVEN or following.isdecimal():
+        return before in _GIVE
+    if before in _HAND and not words.joined(index + 1):
+        return True
+    return following.endswith("ly") and following not in _ADJECTIVES and not words.joined(index + 1)

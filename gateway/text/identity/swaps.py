@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gateway.errors import InvalidRequestError
 from gateway.text.identity import agreement, grammar
-from gateway.text.identity.lexicon import ATTRIBUTES, LEXICON, TERMS, Form
+from gateway.text.identity.lexicon import ATTRIBUTES, LEXICON, Form
+from gateway.text.identity.tables import TERMS
 from gateway.text.identity.tagger import Mention, Tagged, tag
 from gateway.text.identity.words import Words
 

@@ -1,4 +1,4 @@
-"""Identity mentions: where a text speaks of a gender, religion, age ..., of which group, and in which form."""
+"""Identity mentions: where a text speaks of a gender, religion, age ..., of which group, in which form."""
 
 from dataclasses import dataclass
 
@@ -51,9 +51,12 @@ def mentions(text: str) -> list[Mention]:
 def tag(words: Words) -> list[Tagged]:
     """Every mention in words already told apart, generic ones too."""
     found: list[Tagged] = []
-    index, tails = 0, LEXICON.tails
-    while index < len(words):
-        low = words.lows[index]
+    index, tails, lows = 0, LEXICON.tails, words.lows
+    if LEXICON.opening.isdisjoint(lows):
+        return found
+    words.locate()
+    while index < len(lows):
+        low = lows[index]
         if low in tails:
             index = _at(words, index, found)
         elif low in _YEARS and index:
@@ -65,7 +68,9 @@ def tag(words: Words) -> list[Tagged]:
 
 def _at(words: Words, first: int, found: list[Tagged]) -> int:
     """Adds what is mentioned at a word; gives the word to go on with."""
-    for tail, entries in LEXICON.tails[words.lows[first]]:
+    seconds = LEXICON.tails[words.lows[first]]
+    second = words.lows[first + 1] if first + 1 < len(words) else ""
+    for tail, entries in (*seconds.get(second, ()), *seconds.get("", ())):
         if tail and not words.follow(first, tail):
             continue
         last = first + len(tail)
@@ -105,8 +110,8 @@ def _accepts(entry: Entry, words: Words, first: int, last: int) -> bool:
 def _is_title(entry: Entry, words: Words, first: int) -> bool:
     if entry.term.islower():
         return True
-    if words.word(first) != entry.term and not words.word(first).isupper():
-        return False
+    if words.word(first) != entry.term and (entry.term == "Ms" or not words.word(first).isupper()):
+        return False  # MS Excel
     named = first + 1 < len(words) and words.capital(first + 1)
     return named and words.gap(first).strip() in ("", ".")
 
@@ -124,7 +129,9 @@ def _is_gender(entry: Entry, words: Words, first: int, last: int) -> bool:
     if entry.term in ("king", "queen", "prince", "duke") and words.capital(first):
         # Surnames and bands: a monarch has an article or a name.
         named = words.joined(last) and words.capital(last + 1)
-        return words.before(first) in grammar.DETERMINERS or (named and words.before(first) not in LEXICON.names)
+        return words.before(first) in grammar.DETERMINERS or (
+            named and words.before(first) not in LEXICON.names
+        )
     return True
 
 
@@ -148,11 +155,11 @@ def _is_adjective(entry: Entry, words: Words, first: int, last: int, beside: boo
     if entry.attribute in ("nationality", "race_ethnicity"):
         if beside:
             culture = entry.attribute == "race_ethnicity"
-            return context.person_after(words, last, culture) or context.said_of_person(words, first)
+            return context.person_after(words, last, culture) or context.said_of_person(words, first, last)
         return not context.of_things(words, first, last)
     if not beside:
         return True
-    if context.person_after(words, last) or context.said_of_person(words, first):
+    if context.person_after(words, last) or context.said_of_person(words, first, last):
         return True
     return entry.attribute in ("disability", "social_class") and context.is_collective(words, first, last)
 
@@ -165,7 +172,7 @@ def _years(words: Words, index: int, found: list[Tagged]) -> int:
     first, last, age = index - 1, index + 1, int(number)
     noun = context.is_noun(words, first, last)
     if age >= _OLD or not (
-        noun or context.person_after(words, last) or context.said_of_person(words, first)
+        noun or context.person_after(words, last) or context.said_of_person(words, first, last)
     ):
         return index + 1
     group = "young" if age < _YOUNG else "middle_aged" if age < _MIDDLE else "old"

@@ -8,7 +8,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’ʼ＇][^\W_]+)?")
 _APOSTROPHES = "'’ʼ＇"
 _CLITICS = frozenset(("s", "m", "re", "d", "ll", "ve"))
 _BETWEEN = " \t\n\r\f\v-‐‑‒–\u00a0\u202f"
-_ENDS = frozenset(".!?:;\n\"“”()[]{}*#>")
+_ENDS = frozenset('.!?:;\n"“”()[]{}*#>')
 
 
 class Words:
@@ -17,32 +17,40 @@ class Words:
     Positions are code points. `ends[i]` is before the clitic, `stops[i]` behind it.
     """
 
-    __slots__ = ("clitics", "ends", "lows", "starts", "stops", "text")
+    __slots__ = ("_lowered", "clitics", "ends", "lows", "starts", "stops", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lows: list[str] = []
+        lowered = text.lower()
+        if len(lowered) != len(text):  # some letters are longer in lower case: they stay as they are
+            lowered = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+        self.lows: list[str] = _WORD.findall(lowered)
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.stops: list[int] = []
         self.clitics: dict[int, str] = {}
-        for match in _WORD.finditer(text):
-            word, start = match.group().lower(), match.start()
-            self.starts.append(start)
-            self.stops.append(match.end())
-            self.lows.append(word)
-            self.ends.append(match.end())
-            if not word.isalnum():
-                self._split(word, start)
+        if not lowered.isascii() or "'" in lowered:
+            for index, word in enumerate(self.lows):
+                if not word.isalnum():
+                    self._split(index, word)
+        self._lowered = lowered
 
-    def _split(self, word: str, start: int) -> None:
-        at = next(index for index, letter in enumerate(word) if letter in _APOSTROPHES)
+    def locate(self) -> None:
+        """Works out positions, which a text without terms needs none of."""
+        spans = [match.span() for match in _WORD.finditer(self._lowered)]
+        self.starts = [start for start, _ in spans]
+        self.stops = [stop for _, stop in spans]
+        self.ends = self.stops.copy()
+        for index, clitic in self.clitics.items():
+            self.ends[index] -= len(clitic) + 1
+
+    def _split(self, index: int, word: str) -> None:
+        at = next(at for at, letter in enumerate(word) if letter in _APOSTROPHES)
         clitic = word[at + 1 :]
-        self.lows[-1] = f"{word[:at]}'{clitic}"
+        self.lows[index] = f"{word[:at]}'{clitic}"
         if clitic in _CLITICS:
-            self.lows[-1] = word[:at]
-            self.ends[-1] = self.stops[-1] - len(clitic) - 1
-            self.clitics[len(self.lows) - 1] = clitic
+            self.lows[index] = word[:at]
+            self.clitics[index] = clitic
 
     def __len__(self) -> int:
         return len(self.lows)
@@ -83,9 +91,7 @@ class Words:
         """Whether a sentence, a line or a quotation begins with this word."""
         if index == 0:
             return True
-        return not self.joined(index - 1) and any(letter in _ENDS for letter in self.gap(index - 1)) or (
-            "\n" in self.gap(index - 1)
-        )
+        return not _ENDS.isdisjoint(self.gap(index - 1))
 
     def capital(self, index: int) -> bool:
         """Whether the word begins with a capital letter."""
