@@ -26,14 +26,14 @@ def possessive_after(words: Words, index: int, new: str) -> Changes:
     if words.clitics.get(index) == "s":
         if old.lower().endswith("s") or not new.lower().endswith("s") or not _is_plural(old):
             return {}
-        return {end + 1: (end + 2, "")}
+        return {end: (end + 2, words.text[end])}
     if (
         words.text[end : end + 1] not in ("'", "’")
         or not old.lower().endswith("s")
         or new.lower().endswith("s")
     ):
         return {}
-    return {end + 1: (end + 1, "S" if new.isupper() else "s")}
+    return {end: (end + 1, words.text[end] + ("S" if new.isupper() else "s"))}
 
 
 def _is_plural(old: str) -> bool:

@@ -20,6 +20,8 @@ _FOLLOWED = {
 _SUBJECTS = CLASSES["subjects"]
 _SAID_OF = frozenset(("being", "as"))
 _MANY = CLASSES["many"]
+_MODALS = frozenset(("will", "can", "may", "might"))  # nouns too, but not behind an adjective
+_THEY_DO = _MODALS | {"are", "were", "aren't", "have", "haven't", "do", "don't", "did", "didn't"}
 _REACH = 3
 
 
@@ -84,7 +86,7 @@ def is_complement(words: Words, first: int) -> bool:
 def ends_phrase(words: Words, last: int) -> bool:
     """Whether no noun follows that the term could describe."""
     following = words.after(last)
-    return not following or following in grammar.FUNCTION
+    return not following or following in grammar.FUNCTION or following in _MODALS
 
 
 def is_noun(words: Words, first: int, last: int) -> bool:
@@ -115,8 +117,11 @@ def is_collective(words: Words, first: int, last: int) -> bool:
     return words.before(first) == "the" and ends_phrase(words, last)
 
 
-def is_counted(words: Words, first: int) -> bool:
-    """Whether a plural that also means things is said of people: the blacks, all whites."""
+def is_counted(words: Words, first: int, last: int) -> bool:
+    """Whether a plural that also means things is said of people: the blacks, all whites; Whites are ..."""
+    if words.opens(first):
+        following = words.after(last)
+        return following in _THEY_DO or grammar.is_adverb(following)
     return words.before(first) in _MANY
 
 

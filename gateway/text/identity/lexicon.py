@@ -57,7 +57,7 @@ class Entry:
 
 
 class Lexicon:
-    """`tails`: by first word and by second ("" for none), the others and what they may mention, longest first.
+    """`tails`: by first word, then second ("" for none), the others and what they may mention, longest first.
 
     What mentions nothing is another sense. `opening`: the first words of what does mention something.
     `rows`: the terms of a group by attribute, group and row.

@@ -181,10 +181,10 @@ def _term(mention: Mention, group: str) -> str | None:
         return word
     if form == "abstract" or (attribute == "gender" and mention.group != "nonbinary"):
         return None
-    if word := LEXICON.first.get((attribute, group, form)):
-        return word
-    adjective = LEXICON.first.get((attribute, group, "adjective"))
-    return f"{adjective} {_PERSON[form]}" if adjective and form in _PERSON else None
+    row = LEXICON.rows.get((attribute, group, 0), {})
+    if form in _PERSON and form not in row and "adjective" in row:
+        return f"{row['adjective']} {_PERSON[form]}"
+    return LEXICON.first.get((attribute, group, form))
 
 
 def _gendered(words: Words, found: list[Tagged], becomes: Mapping[str, str]) -> agreement.Changes:

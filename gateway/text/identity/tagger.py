@@ -140,7 +140,7 @@ def _is_group(entry: Entry, words: Words, first: int, last: int) -> bool:
     if entry.form == "adjective":
         return _is_adjective(entry, words, first, last, beside)
     if entry.form == "noun_plural":
-        return not beside or context.is_counted(words, first)
+        return not beside or context.is_counted(words, first, last)
     if entry.form == "noun_singular":
         return _has_no_adjective(entry) or context.is_noun(words, first, last)
     return True

@@ -8,7 +8,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’ʼ＇][^\W_]+)?")
 _APOSTROPHES = "'’ʼ＇"
 _CLITICS = frozenset(("s", "m", "re", "d", "ll", "ve"))
 _BETWEEN = " \t\n\r\f\v-‐‑‒–\u00a0\u202f"
-_ENDS = frozenset('.!?:;\n"“”()[]{}*#>')
+_ENDS = frozenset('.!?\n"“”*#>')
 
 
 class Words:
