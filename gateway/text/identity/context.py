@@ -27,9 +27,11 @@ _REACH = 3
 
 def other_sense(words: Words, first: int, last: int) -> bool:
     """Whether the next word gives the term another sense: black coffee."""
+    listed = _FOLLOWED.get(words.lows[first]) if first == last else None
+    if not listed:
+        return False
     following = words.after(last)
-    listed = _FOLLOWED.get(words.lows[first]) if following and first == last else None
-    return listed is not None and (following in listed or following.removesuffix("s") in listed)
+    return following in listed or following.removesuffix("s") in listed
 
 
 def person_after(words: Words, last: int, culture: bool = False) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.errors import InvalidRequestError
 from gateway.text.identity import agreement, grammar
-from gateway.text.identity.lexicon import ATTRIBUTES, LEXICON, Form
+from gateway.text.identity.lexicon import ATTRIBUTES, LEXICON, Entry, Form
 from gateway.text.identity.tables import TERMS
 from gateway.text.identity.tagger import Mention, Tagged, tag
 from gateway.text.identity.words import Words
@@ -102,7 +102,7 @@ def counterfactuals(text: str, limit: int = 100) -> list[Counterfactual]:
     words = Words(text)
     found = tag(words)
     made: list[Counterfactual] = []
-    said = dict.fromkeys((t.mention.attribute, t.mention.group) for t in found if not t.generic)
+    said = dict.fromkeys((t.entry.attribute, t.entry.group) for t in found if not t.generic)
     for attribute, source in said:
         for target in _PARTNERS[attribute]:
             if len(made) >= limit:
@@ -117,9 +117,9 @@ def _resolve(found: list[Tagged], source: str, target: str) -> tuple[str, str]:
     """The attribute, and the group that becomes another."""
     shared = [of for of in ATTRIBUTES if (of, target) in LEXICON.groups]
     if source in shared:
-        others = [t for t in found if t.mention.attribute == source and t.mention.group != target]
+        others = [t for t in found if t.entry.attribute == source and t.entry.group != target]
         others.sort(key=lambda tagged: tagged.generic)
-        return source, others[0].mention.group if others else target
+        return source, others[0].entry.group if others else target
     for attribute in shared:
         if (attribute, source) in LEXICON.groups:
             return attribute, source
@@ -128,15 +128,15 @@ def _resolve(found: list[Tagged], source: str, target: str) -> tuple[str, str]:
 
 
 def _swapped(words: Words, found: list[Tagged], attribute: str, source: str, target: str) -> Swapped:
-    mentioned = {t.mention.group for t in found if t.mention.attribute == attribute and not t.generic}
+    mentioned = {t.entry.group for t in found if t.entry.attribute == attribute and not t.generic}
     becomes = {} if source == target else {source: target}
     if target in mentioned and becomes:
         becomes[target] = source
     changes: agreement.Changes = {}
     for tagged in found:
-        if tagged.mention.attribute != attribute:
+        if tagged.entry.attribute != attribute:
             continue
-        group = becomes.get(tagged.mention.group)
+        group = becomes.get(tagged.entry.group)
         if group and not (tagged.generic and "women" in mentioned):
             changes |= _exchange(words, tagged, group)
     if attribute == "gender":
@@ -145,19 +145,18 @@ def _swapped(words: Words, found: list[Tagged], attribute: str, source: str, tar
 
 
 def _exchange(words: Words, tagged: Tagged, group: str) -> agreement.Changes:
-    mention, first, last = tagged.mention, tagged.first, tagged.last
-    term = _term(mention, group)
+    entry, first, last = tagged
+    start, end = words.starts[first], words.ends[last]
+    term = _term(entry, group)
     if not term:
         return {}
-    if mention.row < 0:  # an age: only its number changes
-        end = words.ends[first]
-        return {mention.start: (end, term)} | agreement.article_before(words, first, term)
-    new = _in_shape_of(words.text[mention.start : mention.end], mention.term, term, words.opens(first))
-    changes = {mention.start: (mention.end, new)}
-    changes |= agreement.article_before(words, first, new)
-    if mention.form == "pronoun_subject" and group == "nonbinary":
+    if entry.row < 0:  # an age: only its number changes
+        return {start: (words.ends[first], term)} | agreement.article_before(words, first, term)
+    new = _in_shape_of(words.text[start:end], entry.term, term, words.opens(first))
+    changes = {start: (end, new)} | agreement.article_before(words, first, new)
+    if entry.form == "pronoun_subject" and group == "nonbinary":
         changes |= agreement.they(words, first)
-    if mention.form.endswith("plural"):
+    if entry.form.endswith("plural"):
         changes |= agreement.possessive_after(words, last, new)
     return changes
 
@@ -172,7 +171,7 @@ def _in_shape_of(old: str, source: str, target: str, opens: bool) -> str:
     return "".join(part + gap for part, gap in zip(parts, (*gaps, ""), strict=True))
 
 
-def _term(mention: Mention, group: str) -> str | None:
+def _term(mention: Mention | Entry, group: str) -> str | None:
     """The lexicon's word of another group for a mention."""
     attribute, form = mention.attribute, mention.form
     if mention.row < 0:
@@ -190,16 +189,17 @@ def _term(mention: Mention, group: str) -> str | None:
 def _gendered(words: Words, found: list[Tagged], becomes: Mapping[str, str]) -> agreement.Changes:
     """Groups whose word has a gender, changed along: a Latina woman, a Latino man."""
     changes: agreement.Changes = {}
-    starts = {t.first: t.mention.group for t in found if t.mention.attribute == "gender"}
-    for tagged in found:
-        mention = tagged.mention
-        for group, (own, other) in (("women", (0, 1)), ("men", (1, 0))):
-            pair = LEXICON.gendered.get(mention.term)
-            if not pair or pair[own] != mention.term or {group, becomes.get(group)} != {"women", "men"}:
-                continue
-            if group == "women" or starts.get(tagged.last + 1) == "men":
-                new = _in_shape_of(words.text[mention.start : mention.end], mention.term, pair[other], False)
-                changes[mention.start] = (mention.end, new)
+    men = {tagged.first for tagged in found if tagged.entry.group == "men"}
+    for entry, first, last in found:
+        women_s, men_s = LEXICON.gendered.get(entry.term, ("", ""))
+        if entry.term == women_s and becomes.get("women") == "men":
+            new = men_s
+        elif entry.term == men_s and becomes.get("men") == "women" and last + 1 in men:
+            new = women_s  # by itself the word may mean everyone
+        else:
+            continue
+        start, end = words.starts[first], words.ends[last]
+        changes[start] = (end, _in_shape_of(words.text[start:end], entry.term, new, False))
     return changes
 
 

@@ -1,6 +1,7 @@
 """Identity mentions: where a text speaks of a gender, religion, age ..., of which group, in which form."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.text.identity import context, grammar, pronouns
 from gateway.text.identity.lexicon import LEXICON, Attribute, Entry, Form
@@ -27,14 +28,17 @@ class Mention:
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """A mention with its place among the words; `generic`: by itself it tells no group (an actor)."""
+class Tagged(NamedTuple):
+    """What is mentioned, from the word `first` to the word `last`."""
 
-    mention: Mention
+    entry: Entry
     first: int
     last: int
-    generic: bool
+
+    @property
+    def generic(self) -> bool:
+        """Whether the word by itself tells no group: an actor."""
+        return "?" in self.entry.marks
 
 
 def mentions(text: str) -> list[Mention]:
@@ -45,7 +49,12 @@ def mentions(text: str) -> list[Mention]:
     >>> mentions("A black coffee at the White House, please.")
     []
     """
-    return [tagged.mention for tagged in tag(Words(text)) if not tagged.generic]
+    words = Words(text)
+    return [
+        Mention(words.starts[first], words.ends[last], e.attribute, e.group, e.form, e.term, e.row)
+        for e, first, last in tag(words)
+        if "?" not in e.marks
+    ]
 
 
 def tag(words: Words) -> list[Tagged]:
@@ -80,16 +89,9 @@ def _at(words: Words, first: int, found: list[Tagged]) -> int:
             return first + 1
         for entry in entries:
             if _accepts(entry, words, first, last):
-                found.append(_tagged(entry, words, first, last))
+                found.append(Tagged(entry, first, last))
                 return last + 1
     return first + 1
-
-
-def _tagged(entry: Entry, words: Words, first: int, last: int) -> Tagged:
-    mention = Mention(
-        words.starts[first], words.ends[last], entry.attribute, entry.group, entry.form, entry.term, entry.row
-    )
-    return Tagged(mention, first, last, "?" in entry.marks)
 
 
 def _accepts(entry: Entry, words: Words, first: int, last: int) -> bool:
@@ -177,5 +179,5 @@ def _years(words: Words, index: int, found: list[Tagged]) -> int:
         return index + 1
     group = "young" if age < _YOUNG else "middle_aged" if age < _MIDDLE else "old"
     entry = Entry("age", group, -1, "noun_singular" if noun else "adjective", number)
-    found.append(_tagged(entry, words, first, last))
+    found.append(Tagged(entry, first, last))
     return last + 1

@@ -68,7 +68,7 @@ class Words:
     def joined(self, index: int) -> bool:
         """Whether the next word follows with no more than spaces or hyphens between."""
         gap = self.gap(index)
-        return gap in (" ", "-") or not gap.strip(_BETWEEN)
+        return gap == " " or not gap.strip(_BETWEEN)
 
     def after(self, index: int) -> str:
         """The next word in lower case, or nothing when a pause or the end comes first."""
