@@ -40,6 +40,10 @@ def person_after(words: Words, last: int, culture: bool = False) -> bool:
         following = words.after(index)
         if following in LEXICON.people or (culture and following in _CULTURE):
             return True
+        if following in LEXICON.nouns and (
+            ends_phrase(words, index + 1) or grammar.is_past(words.after(index + 1))
+        ):
+            return True
         if not following or not (following in _BETWEEN or following in LEXICON.adjectives):
             return False
     return False

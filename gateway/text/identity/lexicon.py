@@ -73,7 +73,7 @@ class Lexicon:
             )
             if entry.marks != "-":
                 found.setdefault(spelling(entry.term), []).append(entry)
-        for phrase in _phrases(senses["phrases"]):
+        for phrase in _phrases(senses["phrases"] + senses["brands"]):
             found[spelling(phrase)] = []
         self.tails: dict[str, dict[str, list[tuple[tuple[str, ...], list[Entry]]]]] = {}
         for (first, *rest), meant in sorted(found.items(), key=lambda item: -len(item[0])):
@@ -87,6 +87,9 @@ class Lexicon:
         self.gendered = {cell: (cells[0], cells[1]) for cells in _lines(terms["gendered"]) for cell in cells}
         self.adjectives = frozenset(
             entry.term.lower() for entry in entries if entry.form == "adjective" and " " not in entry.term
+        )
+        self.nouns = frozenset(
+            entry.term.lower() for entry in entries if entry.form == "noun_singular" and not entry.marks
         )
         self.names = frozenset(entry.term.lower() for entry in entries if entry.form == "name")
         self.people = _people(senses["people"], entries)

@@ -18,7 +18,7 @@ _THINGS_GIVEN = CLASSES["given"]
 _NUMBERS = frozenset(("two", "three", "four", "five", "many", "most", "several"))
 
 
-def forms(word: str, words: Words, index: int) -> Form:
+def form_of(word: str, words: Words, index: int) -> Form:
     """The form of an ambiguous pronoun at `index`."""
     if word == "her":
         return "pronoun_object" if _is_object(words, index) else "pronoun_determiner"

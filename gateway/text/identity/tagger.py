@@ -97,7 +97,7 @@ def _at(words: Words, first: int, found: list[Tagged]) -> int:
 def _accepts(entry: Entry, words: Words, first: int, last: int) -> bool:
     form = entry.form
     if form.startswith("pronoun"):
-        return entry.term not in ("her", "his") or pronouns.forms(entry.term, words, first) == form
+        return entry.term not in ("her", "his") or pronouns.form_of(entry.term, words, first) == form
     if form == "name":
         return words.capital(first) and not context.names_place(words, first)
     if form == "title":

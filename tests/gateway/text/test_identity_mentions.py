@@ -73,6 +73,9 @@ Middle Eastern families | Middle Eastern=arab/adjective
 Native Americans | Native Americans=indigenous/noun_plural
 biracial kids | biracial=mixed/adjective
 people of color | people of color=people_of_color/noun_plural
+An old Jew lost it. | old=old/adjective, Jew=jewish/noun_singular
+two black Americans and a black American | black=black/adjective, Americans=american/noun_plural, \
+black=black/adjective, American=american/noun_singular
 A Jew and a Muslim met. | Jew=jewish/noun_singular, Muslim=muslim/noun_singular
 a Jewish man | Jewish=jewish/adjective, man=men/noun_singular
 A Muslim asked me. | Muslim=muslim/noun_singular
@@ -137,6 +140,7 @@ Black Friday and black holes
 Wash the whites at sixty degrees.
 The walls are white and the door is black.
 My old laptop is slow.
+an old company and a black printer
 Whites and darks in the wash
 an old friend of ours
 The old version and the new one
@@ -165,6 +169,9 @@ Paris, Florence, Charlotte and Austin
 St. Mary Street
 Elizabeth Street
 San Jose
+Harry Potter and a John Deere tractor
+Trader Joe's
+an Indian takeaway
 Danish pastry
 Swiss cheese, Swiss francs
 French fries
