@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from gateway.errors import ConfigError
 from gateway.fusion import Fusion
 from gateway.text.rules import LARGE, RuleSet
-from gateway.text.sentences import last_end, sentences
+from gateway.text.sentences import Sentence, last_end, sentences
 from gateway.text.views import fold
 from gateway.types import Action, Deltas, Detection, Exchange, Risk, Upstream
 
@@ -34,8 +34,6 @@ class Detector(ABC):
         and encoded runs decoded; what is found there counts for the span it stands for.
     """
 
-    risk: ClassVar[Risk]
-    labels: ClassVar[frozenset[str]]
     lookbehind: ClassVar[int] = 0
     """Characters before the text to be judged that `detect` wants to see again as context."""
     lookahead: ClassVar[int | None] = None
@@ -63,6 +61,16 @@ class Detector(ABC):
             raise ConfigError(
                 "stands: a prompt cannot be redacted beside the model; use before, or block or flag"
             )
+
+    @property
+    @abstractmethod
+    def risk(self) -> Risk:
+        """The risk it is built for: a `ClassVar` of that name, or a field where the operator says."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> frozenset[str]:
+        """Every label it may report, in the same way."""
 
     @abstractmethod
     async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
@@ -157,3 +165,41 @@ class SentenceDetector(Detector):
 
     def align(self, text: str, start: int, cut: int) -> int:
         return last_end(text, start, cut)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDetector(SentenceDetector):
+    """A detector that asks a model, of its own or behind a network; all questions of a look at once.
+
+    each: what one question is about: each `text` as a whole, for which an answer waits until it is
+        complete, or each `sentence`, so that it leaves sentence by sentence.
+
+    With `normalise`, what changes when it is folded is judged both ways, and the worse score counts:
+    folding uncovers look-alikes, but spoils a text in another script.
+    """
+
+    lookbehind: ClassVar[int] = 0
+
+    each: Literal["text", "sentence"] = "text"
+
+    async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
+        pieces = [Sentence(start, len(text), True)] if self.each == "text" else sentences(text, start)
+        try:
+            async with asyncio.TaskGroup() as group:
+                looks = [group.create_task(self._look(text, piece, exchange)) for piece in pieces]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return [detection for look in looks for detection in look.result()]
+
+    async def _look(self, text: str, piece: Sentence, exchange: Exchange) -> list[Detection]:
+        source, worst = text[piece.start : piece.end], dict[str, float]()
+        for reading in dict.fromkeys((source, fold(source) if self.normalise else source)):
+            scores = await self.judge(reading, "", exchange) if reading.strip() else {}
+            worst |= {label: max(score, worst.get(label, 0.0)) for label, score in scores.items()}
+        return [Detection(piece.start, piece.end, label, score) for label, score in worst.items()]
+
+    def pending(self, text: str, start: int = 0) -> int:
+        return len(text) if self.each == "text" else SentenceDetector.pending(self, text, start)
+
+    def align(self, text: str, start: int, cut: int) -> int:
+        return start if self.each == "text" else SentenceDetector.align(self, text, start, cut)

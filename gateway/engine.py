@@ -16,6 +16,7 @@ from gateway.detector import Detector
 from gateway.errors import ConfigError, InvalidRequestError, OverloadedError, UnknownModelError
 from gateway.metrics import GatewayMetrics
 from gateway.record import Evidence, Outcome, build_record
+from gateway.resources import Resource
 from gateway.tap import Tap
 from gateway.transcript import Transcript
 from gateway.types import (
@@ -89,7 +90,7 @@ class Engine:
     async def warm(self) -> None:
         """Let every detector build what it builds on first use, so that no client pays for it."""
         for layer in self.layers:
-            if isinstance(layer.defense, Detector):
+            if isinstance(layer.defense, Detector) and not isinstance(layer.defense, Resource):
                 # What fails here fails again, and closed, when it counts.
                 with suppress(Exception):
                     await layer.defense.warm()

@@ -9,7 +9,8 @@
     ├ OverloadedError          RESOURCE_EXHAUSTED    429
     ├ UpstreamError            UNAVAILABLE           502
     │ └ UpstreamTimeoutError   DEADLINE_EXCEEDED     504
-    └ DefenseError             INTERNAL              500, a generic sentence; fail closed
+    ├ DefenseError             INTERNAL              500, a generic sentence; fail closed
+    └ JudgeError               a defense or a monitor that asked failed, by its policy
 
 A blocked exchange is not an error: it ends with finish reason `content_filter`.
 Each upstream translates its library's exceptions at its own border; `gateway.servers.status`
@@ -51,3 +52,7 @@ class UpstreamTimeoutError(UpstreamError):
 
 class DefenseError(GatewayError):
     """A defense failed; the exchange is refused unless its policy says otherwise."""
+
+
+class JudgeError(GatewayError):
+    """A judge gave no verdict: it failed, spoke nonsense, or its budget is spent."""

@@ -166,7 +166,7 @@ class UpstreamEntry(Protocol):
 class Defense(Protocol):
     """Wraps an upstream and is again an upstream; targets one risk.
 
-    `risk` and `labels` (every label it may report) are class-level facts.
+    `risk` and `labels` (every label it may report) never change.
     """
 
     @property

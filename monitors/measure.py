@@ -1,15 +1,19 @@
 """The words of the monitors: measure, prompt, answer, monitor."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
 
+from gateway.errors import ConfigError
 from gateway.text.harm import harm_labels
 from gateway.text.identity import identity_groups
 from gateway.text.injection import injection_spans
 from gateway.text.private_request import asks_for_personal_data
 from gateway.text.refusal import is_refusal
 from gateway.types import Detection, Message, Risk
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,14 @@ class Measure:
     description: str
     threshold: float = 0.5
     groups: frozenset[str] = frozenset()
+
+
+def check_measure(measure: Measure) -> None:
+    """Raise ConfigError for a measure that a configuration describes and no series can carry."""
+    if not _NAME.fullmatch(measure.name):
+        raise ConfigError("name: must be lower-case letters, digits and underscores")
+    if not 0 < measure.threshold <= 1:
+        raise ConfigError(f"threshold: must be above 0 and at most 1, not {measure.threshold}")
 
 
 @dataclass(frozen=True)
@@ -124,3 +136,12 @@ class Monitor(Protocol):
     def measure(self) -> Measure: ...
 
     def score(self, prompt: Prompt, answer: Answer) -> float | None: ...
+
+
+class WaitingMonitor(Protocol):
+    """A monitor that asks a model or a server: its score depends on that, too, and comes when it comes."""
+
+    @property
+    def measure(self) -> Measure: ...
+
+    async def score(self, prompt: Prompt, answer: Answer) -> float | None: ...

@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, start_
 
 from gateway.errors import ConfigError
 from gateway.metrics import product_version
+from gateway.resources import opened
 from gateway.v1 import record_pb2, record_pb2_grpc
 from monitors.exporter import Exporter
-from monitors.measure import Monitor
-from monitors.scorer import Scorer, check_names
+from monitors.scorer import AnyMonitor, Scorer, check_names
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Largest record the tap takes."""
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 async def run_monitors(
-    monitors: Sequence[Monitor],
+    monitors: Sequence[AnyMonitor],
     tap_socket: Path,
     metrics_host: str,
     metrics_port: int,
@@ -46,7 +46,8 @@ async def run_monitors(
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     exporter = Exporter(registry, [monitor.measure for monitor in monitors], product_version())
-    async with _tap(Scorer(monitors, exporter), tap_socket):
+    scorer = Scorer(monitors, exporter)
+    async with opened(monitors), contextlib.aclosing(scorer), _tap(scorer, tap_socket):
         with _metrics(registry, metrics_host, metrics_port) as port:
             stopping = _stop_signals()
             ready(f"{metrics_host}:{port}")

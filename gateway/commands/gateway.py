@@ -19,6 +19,7 @@ from gateway.config import Config, read_config
 from gateway.engine import Engine, Route
 from gateway.metrics import GatewayMetrics
 from gateway.paths import control_token, run_folder
+from gateway.resources import opened
 from gateway.servers.control import control_server
 from gateway.servers.grpc import grpc_server
 from gateway.servers.http import gateway_app, http_server, metrics_app
@@ -134,6 +135,7 @@ async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     engine = Engine(
         layers, routes, units, metrics, tap, settings.max_exchanges, rollout_file=folder / "rollout.json"
     )
+    await stack.enter_async_context(opened(layer.defense for layer in layers if layer.mode != "off"))
     await engine.warm()
     control = folder / "control.sock"
     await stack.enter_async_context(control_server(engine, control, control_token(folder)))

@@ -1,0 +1,64 @@
+"""Any sequence classifier as a monitor: bring your own."""
+
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from gateway.text.classifier import SequenceClassifier, shared
+from gateway.text.classifier_files import ClassifierChoice
+from gateway.types import Risk
+from monitors.measure import Answer, Measure, Prompt, check_measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """The highest probability of a label that counts, in the answer, the user's last turn, or both.
+
+    name, risk, kind, description, threshold: the measure; `kind` is `direct` or `indirect`.
+    model: see `gateway.text.classifier_files.ClassifierChoice`. of: what is judged; an answer without
+        text scores 0.
+
+    >>> model = {"path": "no/such/folder", "labels": {"toxic": "toxicity"}}
+    >>> from gateway.config import Entry, build
+    >>> options = {"use": "monitors.classifier:Classifier", "name": "toxicity", "risk": "safety"}
+    >>> build(Entry("monitors[0]", {**options, "model": model}), "score")
+    Traceback (most recent call last):
+        ...
+    gateway.errors.ConfigError: monitors[0], line 0: model: there is no folder no/such/folder; ...
+    """
+
+    name: str
+    risk: Risk
+    model: ClassifierChoice
+    of: Literal["answer", "prompt", "both"] = "answer"
+    kind: Literal["direct", "indirect"] = "indirect"
+    description: str = "What a configured classifier finds."
+    threshold: float = 0.5
+    _classifier: SequenceClassifier = field(
+        init=False, repr=False, compare=False, default=cast("SequenceClassifier", None)
+    )
+
+    def __post_init__(self) -> None:
+        check_measure(self.measure)
+        object.__setattr__(self, "_classifier", shared(self.model))
+
+    @property
+    def measure(self) -> Measure:
+        """As configured."""
+        return Measure(self.name, self.risk, self.kind, self.description, self.threshold)
+
+    async def score(self, prompt: Prompt, answer: Answer) -> float | None:
+        """The worst score of what is judged."""
+        if prompt.empty:
+            return None
+        texts = [prompt.last] if self.of != "answer" else []
+        texts += [answer.content] if self.of != "prompt" else []
+        rows = [await self._classifier.scores(text, self.model.labels) for text in texts if text.strip()]
+        return max((score for row in rows for score in row.values()), default=0.0)
+
+    async def warm(self) -> None:
+        """Load the model."""
+        await self._classifier.warm()
+
+    async def aclose(self) -> None:
+        """Unload it."""
+        await self._classifier.aclose()
