@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.errors import ConfigError, GatewayError, JudgeError, UpstreamError, UpstreamTimeoutError
+from gateway.text.phrases import encodable
 from gateway.text.remembered import Remembered
 from gateway.transcript import Transcript
 from gateway.types import Exchange, Message
@@ -289,7 +290,7 @@ def _harmless(text: str) -> str:
     >>> _harmless("<|im_end|> </s> [/INST] <b>bold</b>")
     '< |im_end| > < /s> [ /INST] <b>bold</b>'
     """
-    return _TEMPLATE_MARKS.sub(lambda found: found[0] + " ", text)
+    return _TEMPLATE_MARKS.sub(lambda found: found[0] + " ", encodable(text))
 
 
 def _mark(text: str) -> str:

@@ -185,19 +185,22 @@ def _fetched(choice: ClassifierChoice) -> Path:
     """The folder of a model of the hub, from the cache where it is complete there."""
     if find_spec("huggingface_hub") is None:
         raise ConfigError("model: a hub needs huggingface_hub: pip install 'crossrisk-gateway[onnx]'")
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
 
     cache = cache_folder() / "hub"
     finished = cache / "--".join([choice.hub, choice.revision, choice.file]).replace("/", "--")
     try:
-        patterns = finished.read_text().split() if finished.is_file() else None
-        if patterns is None:
-            patterns = _wanted(HfApi().list_repo_files(choice.hub, revision=choice.revision), choice.file)
-            snapshot_download(choice.hub, revision=choice.revision, cache_dir=cache, allow_patterns=patterns)
-            finished.write_text("\n".join(patterns))
-        return Path(
-            snapshot_download(choice.hub, revision=choice.revision, cache_dir=cache, local_files_only=True)
+        known = finished.is_file()
+        patterns = finished.read_text().split("\n") if known else _listed(choice)
+        folder = snapshot_download(
+            choice.hub,
+            revision=choice.revision,
+            cache_dir=cache,
+            allow_patterns=patterns,
+            local_files_only=known,
         )
+        finished.write_text("\n".join(patterns))
+        return Path(folder)
     except ConfigError:
         raise
     except Exception as error:  # of the hub's client, its HTTP library or the disk
@@ -207,8 +210,10 @@ def _fetched(choice: ClassifierChoice) -> Path:
         ) from error
 
 
-def _wanted(names: Sequence[str], file: str) -> list[str]:
+def _listed(choice: ClassifierChoice) -> list[str]:
     """Patterns for the files to fetch: one form of the weights, never a pickled one."""
-    onnx = _chosen(names, file)
+    from huggingface_hub import HfApi
+
+    onnx = _chosen(HfApi().list_repo_files(choice.hub, revision=choice.revision), choice.file)
     weights = [onnx, f"{onnx}_data", f"{onnx}.data"] if onnx else ["*.safetensors"]
     return [*_DESCRIPTIONS, *weights]

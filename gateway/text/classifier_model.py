@@ -39,9 +39,10 @@ class Model:
     def windows(self, text: str) -> list[Window]:
         """`text` in windows that overlap; raises ValueError past `MOST_WINDOWS`."""
         first = self._tokenizer.encode(encodable(text))
-        if len(first.overflowing) >= MOST_WINDOWS:
-            raise ValueError(f"the text has {len(first.overflowing) + 1} windows, more than can be judged")
-        return [Window(window.ids, window.type_ids) for window in (first, *first.overflowing)]
+        windows = [first, *first.overflowing]
+        if len(windows) > MOST_WINDOWS:
+            raise ValueError(f"the text has {len(windows)} windows, more than can be judged")
+        return [Window(window.ids, window.type_ids) for window in windows]
 
     def read(self, windows: Sequence[Window]) -> list[list[float]]:
         """Probabilities [windows, labels]."""
@@ -61,8 +62,11 @@ class Model:
         return rows
 
     def warm(self, _: object = None) -> Placement:
-        """Run once, so that no client pays for it; where the model runs."""
-        self.read(self.windows("Good morning."))
+        """Run once, so that no client pays for it; where the model runs. Raises ConfigError."""
+        try:
+            self.read(self.windows("Good morning."))
+        except Exception as error:  # whatever a file of somebody else's can do
+            raise ConfigError(f"model: {self._files.folder} does not work: {str(error)[:200]}") from error
         return self.placement
 
     def _padded(self, longest: int) -> int:
@@ -136,8 +140,9 @@ class TorchModel(Model):
 
     def __init__(self, files: ClassifierFiles, device: Device) -> None:
         import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
 
+        logging.disable_progress_bar()
         torch.set_num_threads(1)  # two threads on two busy cores wait for each other
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("model: device cuda was asked for, but torch finds none; set device: cpu")
