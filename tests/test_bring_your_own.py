@@ -32,7 +32,7 @@ def test_the_example_is_valid(tmp_path: Path) -> None:
 def test_the_tables_tell_keys_and_defaults() -> None:
     for section, choice in (("model", ClassifierChoice), ("judged_by", JudgeChoice)):
         _, _, below = TEXT.partition(f"| key of `{section}` |")
-        rows = [row.split(" | ") for row in below.split("\n\n")[0].splitlines()[2:]]
+        rows = [row.strip("|").split("|") for row in below.split("\n\n")[0].splitlines()[2:]]
         fields = {field.name: field.default for field in msgspec.structs.fields(choice)}
         assert {name for row in rows for name in re.findall(r"`(\w+)`", row[0])} == fields.keys()
         for row in rows:

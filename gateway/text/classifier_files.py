@@ -138,6 +138,9 @@ def _check_complete(folder: Path, onnx: str | None) -> None:
 
 def _labels(described: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
     names = described.get("id2label")
+    kinds = described.get("architectures") or ()
+    if names is None and any("SequenceClassification" in str(kind) for kind in kinds):
+        names = {"0": "LABEL_0", "1": "LABEL_1"}  # what transformers does not write down
     if not isinstance(names, dict) or not names:
         raise ConfigError(f"model: {folder / 'config.json'} has no id2label; is it a sequence classifier?")
     try:

@@ -228,6 +228,12 @@ def test_files_that_are_no_classifier_are_told(tmp_path: Path) -> None:
     assert "cannot read" in told(folder)
 
 
+def test_two_labels_without_names_are_called_as_transformers_calls_them(tmp_path: Path) -> None:
+    guard(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["BertForSequenceClassification"]}))
+    assert find(choice(tmp_path, {"LABEL_1": "injection"})).labels == ("LABEL_0", "LABEL_1")
+
+
 def test_a_missing_tokenizer_is_told(tmp_path: Path) -> None:
     (guard(tmp_path) / "tokenizer.json").unlink()
     assert "lacks tokenizer.json" in told(tmp_path)
