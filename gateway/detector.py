@@ -200,6 +200,3 @@ class ModelDetector(SentenceDetector):
 
     def pending(self, text: str, start: int = 0) -> int:
         return len(text) if self.each == "text" else SentenceDetector.pending(self, text, start)
-
-    def align(self, text: str, start: int, cut: int) -> int:
-        return start if self.each == "text" else SentenceDetector.align(self, text, start, cut)

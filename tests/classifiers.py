@@ -40,7 +40,8 @@ def write_classifier(
     }
     (folder / "config.json").write_text(json.dumps(described))
     # Padding weighs a lot, so that a mask that were ignored would show.
-    rows = [[50.0] * len(labels), *[[0.0] * len(labels)] * (len(SPECIAL) - 1), *words.values()]
+    padding = [50.0 * (index + 1) for index in range(len(labels))]
+    rows = [padding, *[[0.0] * len(labels)] * (len(SPECIAL) - 1), *words.values()]
     (folder / file).write_bytes(bag_of_words(rows, bias, integers))
     return folder
 

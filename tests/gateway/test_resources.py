@@ -134,6 +134,23 @@ async def test_a_missing_extra_is_told(tmp_path: Path, module: str) -> None:
     assert f"needs {module}: pip install 'crossrisk-gateway[onnx]'" in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["gateway", "monitors"])
+async def test_a_model_that_cannot_be_loaded_keeps_the_doors_shut(tmp_path: Path, command: str) -> None:
+    sections = own(tmp_path, "http://127.0.0.1:1/v1")
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    path = write_config(tmp_path, [openai_upstream("http://127.0.0.1:1")], **sections)
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "gateway", command, "--config", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"model: {tmp_path} cannot be loaded" in ended.stderr
+
+
 class Noted:
     """Notes when it is opened and closed."""
 

@@ -27,7 +27,7 @@ def guard(folder: Path, **options: Any) -> Path:
 
 def detox(folder: Path, **options: Any) -> Path:
     """Three labels, each by itself."""
-    words = {"idiot": [9.0, 9.0, 0.0], "damn": [0.0, 0.0, 9.0]}
+    words = {"idiot": [9.0, 0.0, 0.0], "damn": [0.0, 0.0, 9.0]}
     problem = {"problem_type": "multi_label_classification", **options}
     return write_classifier(folder, words, ("toxic", "insult", "obscene"), [-4.0] * 3, **problem)
 
