@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.chain import Layer
 from gateway.detector import Detector
 from gateway.lane import Member
 from gateway.text import views
-from gateway.text.encoder import shared
-from gateway.types import STRENGTH, Action, Exchange, Finding, Message, Side
+from gateway.text.encoder import loaded
+from gateway.types import STRENGTH, Action, Exchange, Finding, Message, Role, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ async def check(layers: Sequence[Layer], messages: Sequence[Message], answer: st
     }
     findings: list[Finding] = []
     scores: list[Score] = []
-    for side, location, text in _texts(messages, answer):
+    for text in _texts(messages, answer):
         for name, detector in detectors.items():
-            if detector.side in (side, "both"):
-                findings += await _seen(Member(name, detector, exchange, side, least=0.0), location, text)
-        scores += await _heads(location, text)
+            if detector.side in (text.side, "both") and text.role in (None, *detector.roles):
+                findings += await _seen(Member(name, detector, exchange, text.side, least=0.0), text)
+        scores += await _heads(text)
     thresholds = {name: detector.threshold for name, detector in detectors.items()}
     scores[:0] = [_score(finding, thresholds) for finding in findings]
     acting = [one for one in findings if one.score >= thresholds[one.defense]]
@@ -59,21 +60,31 @@ async def check(layers: Sequence[Layer], messages: Sequence[Message], answer: st
     return Checked(action, tuple(acting), tuple(scores))
 
 
-def _texts(messages: Sequence[Message], answer: str | None) -> Iterator[tuple[Side, str, str]]:
-    """Side, location and text of all that has text."""
+class _Text(NamedTuple):
+    """One text to judge; `role` is whose turn it stands in, None for an answer."""
+
+    side: Side
+    role: Role | None
+    location: str
+    text: str
+
+
+def _texts(messages: Sequence[Message], answer: str | None) -> Iterator[_Text]:
+    """All that has text."""
     for number, message in enumerate(messages):
-        place = f"messages[{number}]"
         texts = {"content": message.content, "name": message.name}
         for index, call in enumerate(message.tool_calls):
             texts[f"tool_calls[{index}].name"] = call.name
             texts[f"tool_calls[{index}].arguments"] = call.arguments
-        yield from (("input", f"{place}.{part}", text) for part, text in texts.items() if text)
+        for part, text in texts.items():
+            if text:
+                yield _Text("input", message.role, f"messages[{number}].{part}", text)
     if answer:
-        yield "output", "content", answer
+        yield _Text("output", None, "content", answer)
 
 
-async def _seen(member: Member, location: str, text: str) -> list[Finding]:
-    detector = member.detector
+async def _seen(member: Member, judged: _Text) -> list[Finding]:
+    detector, location, text = member.detector, judged.location, judged.text
     reading = await views.read_aside(text) if detector.normalise else views.AS_IT_IS
     try:
         found = await member.detect(text, reading, 0, len(text))
@@ -98,11 +109,12 @@ def _score(finding: Finding, thresholds: Mapping[str, float]) -> Score:
     )
 
 
-async def _heads(location: str, text: str) -> list[Score]:
-    encoder = shared()
+async def _heads(text: _Text) -> list[Score]:
+    encoder = loaded()
     if encoder is None:
         return []
-    judged = await encoder.judge(text)
+    judged = await encoder.judge(text.text)
     return [
-        Score("", head, location, *judged.spans[head], score, 0.5) for head, score in judged.scores.items()
+        Score("", head, text.location, *judged.spans[head], score, 0.5)
+        for head, score in judged.scores.items()
     ]

@@ -4,14 +4,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from gateway.errors import ConfigError
 from gateway.fusion import Fusion
 from gateway.text.rules import LARGE, RuleSet
 from gateway.text.sentences import Sentence, last_end, sentences
 from gateway.text.views import fold
-from gateway.types import Action, Deltas, Detection, Exchange, Risk, Upstream
+from gateway.types import Action, Deltas, Detection, Exchange, Risk, Role, Upstream
 
 OnFailure = Literal["block", "flag", "allow"]
 Stand = Literal["before", "beside"]
@@ -24,6 +24,7 @@ class Detector(ABC):
     action: what happens to a detected span: `block` ends the exchange, `redact` replaces the span,
         `flag` reports it, changes nothing and holds nothing back.
     side: which text is judged: the prompt (`input`), the answer (`output`) or `both`.
+    roles: whose turns of a prompt are judged; all by default.
     stands: `before` the model, or `beside` it: the model starts at once and its first delta waits
         for the verdict on the prompt; not for a detector that rewrites it.
     threshold: detections that score lower are ignored; in [0, 1].
@@ -43,6 +44,7 @@ class Detector(ABC):
 
     action: Action = "block"
     side: Literal["input", "output", "both"] = "both"
+    roles: tuple[Role, ...] = get_args(Role)
     stands: Stand = "before"
     threshold: float = 0.5
     timeout: float | None = None

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gateway.lane import Judges, Panel
+from gateway.lane import Panel
 from gateway.lanes import AnswerLanes, PromptLanes
 from gateway.types import Delta, Deltas, Exchange, Finding, Finish, Upstream
 
@@ -94,7 +94,7 @@ async def _judge(panel: Panel, exchange: Exchange) -> Judged:
     """Every text of the prompt, judged by `panel`."""
     if not panel:
         return Judged(exchange)
-    lanes = PromptLanes(Judges(panel, exchange))
+    lanes = PromptLanes(panel, exchange)
     messages = [await lanes.judge(number, turn) for number, turn in enumerate(exchange.messages)]
     if lanes.rewritten:
         exchange = replace(exchange, messages=tuple(messages))

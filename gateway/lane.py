@@ -11,7 +11,7 @@ from gateway.redaction import PlainWriter, Writer
 from gateway.text import views
 from gateway.text.rules import LARGE
 from gateway.trail import Footprint
-from gateway.types import Action, Detection, Exchange, Finding, Side
+from gateway.types import Action, Detection, Exchange, Finding, Role, Side
 from gateway.window import NOTHING, Release, Settle, Sighting, Window
 
 if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the import would be a cycle
@@ -176,7 +176,7 @@ class Crew:
 class Panel:
     """Those of a group who judge one side: a crew that may change a text, and one that only flags."""
 
-    __slots__ = ("acting", "blocks", "flagging", "side")
+    __slots__ = ("_by_role", "_detectors", "acting", "blocks", "flagging", "side")
 
     def __init__(self, detectors: "Iterable[tuple[str, Detector]]", side: Side) -> None:
         detectors = list(detectors)
@@ -184,6 +184,15 @@ class Panel:
         self.acting = Crew([entry for entry in detectors if entry[1].action != "flag"], side)
         self.flagging = Crew([entry for entry in detectors if entry[1].action == "flag"], side)
         self.blocks = any(detector.action == "block" for _, detector in detectors)
+        self._detectors = detectors
+        self._by_role: dict[Role, Panel] = {}
+
+    def of_role(self, role: Role) -> "Panel":
+        """Those who judge the turns of `role`."""
+        if role not in self._by_role:
+            chosen = [entry for entry in self._detectors if role in entry[1].roles]
+            self._by_role[role] = self if len(chosen) == len(self._detectors) else Panel(chosen, self.side)
+        return self._by_role[role]
 
     def __bool__(self) -> bool:
         return bool(self.acting.detectors or self.flagging.detectors)

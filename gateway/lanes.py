@@ -5,41 +5,46 @@ from dataclasses import replace
 
 from gateway.lane import Judges, Lane, Panel
 from gateway.redaction import JsonWriter, Writer
-from gateway.types import Delta, Exchange, Finding, Finish, Message, Text, ToolCall, ToolCallPart
+from gateway.types import Delta, Exchange, Finding, Finish, Message, Role, Text, ToolCall, ToolCallPart
 from gateway.window import Release
 
 
 class PromptLanes:
     """Judges the turns of a prompt: what each says, and the calls it makes."""
 
-    def __init__(self, judges: Judges) -> None:
-        self._judges = judges
+    def __init__(self, panel: Panel, exchange: Exchange) -> None:
+        self._panel = panel
+        self._exchange = exchange
+        self._judges: dict[Role, Judges] = {}
         self.findings: list[Finding] = []
         self.blocked = False
         self.rewritten = False
 
     async def judge(self, number: int, message: Message) -> Message:
         """Turn `number` as it may go on."""
+        if message.role not in self._judges:
+            self._judges[message.role] = Judges(self._panel.of_role(message.role), self._exchange)
+        judges = self._judges[message.role]
         place = f"messages[{number}]"
-        content = await self._judge(f"{place}.content", message.content)
-        name = await self._judge(f"{place}.name", message.name)
+        content = await self._judge(judges, f"{place}.content", message.content)
+        name = await self._judge(judges, f"{place}.name", message.name)
         calls = [
-            await self._judge_call(f"{place}.tool_calls[{index}]", call)
+            await self._judge_call(judges, f"{place}.tool_calls[{index}]", call)
             for index, call in enumerate(message.tool_calls)
         ]
         if not self.rewritten:
             return message
         return replace(message, content=content, name=name, tool_calls=tuple(calls))
 
-    async def _judge_call(self, place: str, call: ToolCall) -> ToolCall:
-        name = await self._judge(f"{place}.name", call.name)
-        arguments = await self._judge(f"{place}.arguments", call.arguments, JsonWriter())
+    async def _judge_call(self, judges: Judges, place: str, call: ToolCall) -> ToolCall:
+        name = await self._judge(judges, f"{place}.name", call.name)
+        arguments = await self._judge(judges, f"{place}.arguments", call.arguments, JsonWriter())
         return ToolCall(call.id, name, arguments)
 
-    async def _judge(self, location: str, text: str, writer: Writer | None = None) -> str:
+    async def _judge(self, judges: Judges, location: str, text: str, writer: Writer | None = None) -> str:
         if not text:
             return text
-        lane = Lane(self._judges, location, writer)
+        lane = Lane(judges, location, writer)
         release = await lane.push(text, final=True)
         self.findings += lane.take_findings()
         self.blocked |= lane.blocked

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from gateway.chain import Layer
+from gateway.text.encoder import Encoder
 from gateway.types import Finding
 
 SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -67,6 +70,18 @@ class GatewayMetrics:
         )
         build = Gauge("crossrisk_build_info", "Version of the gateway", ["version"], registry=registry)
         build.labels(product_version()).set(1)
+
+    def watch_encoder(self, encoder: Encoder) -> None:
+        """Tell where the encoder runs and what it read."""
+        placement = encoder.model.placement
+        info = Gauge(
+            "crossrisk_encoder_info",
+            "Where the encoder runs; fallback is true where a GPU was expected",
+            ["device", "fallback"],
+            registry=self.registry,
+        )
+        info.labels(placement.device, str(bool(placement.fallback)).lower()).set(1)
+        self.registry.register(_Windows(encoder))
 
     def _defenses(self, layers: list[Layer], registry: CollectorRegistry) -> None:
         seconds = Histogram(
@@ -130,3 +145,18 @@ class GatewayMetrics:
         defense = finding.defense if labels is not None else OTHER
         label = finding.label if labels is not None and finding.label in labels else OTHER
         self._findings.labels(defense, label, finding.action).inc()
+
+
+class _Windows(Collector):
+    """Counts of the encoder, read when they are asked for."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(
+            "crossrisk_encoder_windows", "Windows of texts by what became of them", labels=["outcome"]
+        )
+        family.add_metric(["read"], self._encoder.windows_read)
+        family.add_metric(["dropped"], self._encoder.windows_dropped)
+        yield family

@@ -6,12 +6,14 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 from gateway.errors import ConfigError
+from gateway.text.encoder import shared
+from gateway.text.encoder_model import Judgement
 from gateway.text.harm import harm_labels
 from gateway.text.identity import identity_groups
 from gateway.text.injection import injection_spans
 from gateway.text.private_request import asks_for_personal_data
-from gateway.text.refusal import is_refusal
-from gateway.types import Detection, Message, Risk
+from gateway.text.refusal import OPENING, is_refusal
+from gateway.types import Message, Risk
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -72,21 +74,24 @@ class Prompt:
         return not self.text.strip()
 
     @cached_property
-    def harms(self) -> list[Detection]:
-        """Harmful requests in the last turn."""
-        return harm_labels(self.last)
+    def harmful(self) -> bool:
+        """Whether the last turn asks for something harmful."""
+        return bool(harm_labels(self.last)) or heads_say(self.last, "harmful_request")
 
     @cached_property
     def private(self) -> bool:
         """Whether the last turn asks for personal data of someone else."""
-        return asks_for_personal_data(self.last)
+        return asks_for_personal_data(self.last) or heads_say(self.last, "personal_request")
 
     @cached_property
     def benign(self) -> bool:
-        """Whether no rule for harm, injection or private requests fires on any user turn."""
-        if self.empty or self.private or harm_labels(self.text):
+        """Whether no rule and no head for harm, injection or private requests speaks up on any user turn."""
+        if self.empty or self.private or self.harmful:
             return False
-        return not injection_spans(self.text) and not asks_for_personal_data(self.text)
+        text = self.text
+        if harm_labels(text) or injection_spans(text) or asks_for_personal_data(text):
+            return False
+        return not heads_say(text, "harmful_request", "injection", "personal_request")
 
     @cached_property
     def groups(self) -> frozenset[str]:
@@ -112,7 +117,9 @@ class Answer:
     refused: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "refused", bool(self.refusal) or is_refusal(self.content))
+        opening = self.content[:OPENING]
+        refused = bool(self.refusal) or is_refusal(self.content) or heads_say(opening, "refusal")
+        object.__setattr__(self, "refused", refused)
 
     @property
     def declined(self) -> bool:
@@ -123,6 +130,18 @@ class Answer:
     def served(self) -> bool:
         """Whether the user got an answer of substance."""
         return bool(self.content.strip()) and not self.declined
+
+
+def heads_say(text: str, *heads: str) -> bool:
+    """Whether one of `heads` of the encoder finds what it asks for in `text`; never, where there is none."""
+    judged = judgement(text)
+    return judged is not None and any(judged.scores[head] >= 0.5 for head in heads)
+
+
+def judgement(text: str) -> Judgement | None:
+    """What the encoder says of `text`, read once in this process; None where it is off or there is no text."""
+    encoder = shared()
+    return None if encoder is None or not text.strip() else encoder.judge_now(text)
 
 
 class Monitor(Protocol):

@@ -19,6 +19,7 @@ from gateway.checking import check
 from gateway.commands.gateway import add_config_argument
 from gateway.config import read_config
 from gateway.errors import ConfigError, InvalidRequestError
+from gateway.resources import opened
 from gateway.text import encoder
 from gateway.types import Message
 
@@ -84,8 +85,10 @@ def _judged(file: Path, prompt: str | None, answer: str | None) -> dict[str, Any
     messages = [] if prompt is None else [Message("user", prompt)]
 
     async def judge() -> dict[str, Any]:
+        layers = config.layers()
         encoder.shared()
-        return dict(msgspec.to_builtins(await check(config.layers(), messages, answer)))
+        async with opened(layer.defense for layer in layers):
+            return dict(msgspec.to_builtins(await check(layers, messages, answer)))
 
     return asyncio.run(judge())
 

@@ -137,6 +137,8 @@ async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     )
     await stack.enter_async_context(opened(layer.defense for layer in layers if layer.mode != "off"))
     await engine.warm()
+    if (running := encoder.loaded()) is not None:
+        metrics.watch_encoder(running)
     control = folder / "control.sock"
     await stack.enter_async_context(control_server(engine, control, control_token(folder)))
     metrics_at = await stack.enter_async_context(

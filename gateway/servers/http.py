@@ -25,6 +25,7 @@ from gateway.engine import Engine
 from gateway.errors import ConfigError, InvalidRequestError
 from gateway.servers import openai
 from gateway.servers.status import log_failure, public_message, status_of
+from gateway.text.encoder import loaded
 from gateway.types import Exchange
 from gateway.validation import check_text, exchange_from_openai, messages_from_openai, validate_messages
 
@@ -138,9 +139,12 @@ class Door:
         return _json({"object": "list", "data": listed})
 
     async def ready(self, request: Request) -> Response:
-        """GET /readyz: whether the upstreams answer."""
+        """GET /readyz: whether the upstreams answer, and where the encoder runs."""
         ready = await self.engine.ready()
-        return _json({"ready": ready}, 200 if ready else 503)
+        told: dict[str, Any] = {"ready": ready}
+        if (encoder := loaded()) is not None:
+            told["encoder"] = msgspec.to_builtins(encoder.model.placement)
+        return _json(told, 200 if ready else 503)
 
 
 async def alive(request: Request) -> Response:

@@ -74,9 +74,9 @@ class _Batch:
 class Encoder:
     """Judges texts for everybody in this process: equal texts once, several at a time, on one thread.
 
-    Nothing is delayed to fill a batch: one is begun as soon as the one before is done, so a text waits
-    for the batch in work and for those that came before it. A long text lets others pass after each. What nobody waits for any more, or what is past its deadline,
-    is dropped unread.
+    Nothing is delayed to fill a batch: one is begun as soon as the one before is done, so a text
+    waits for the batch in work and for those that came before it. A long text lets others pass after
+    each. What nobody waits for any more, or what is past its deadline, is dropped unread.
     """
 
     def __init__(self, model: Model) -> None:
@@ -216,6 +216,11 @@ def use(choice: Choice) -> None:
     """Choose where the encoder of this process is to run, before anything is built that asks for it."""
     if choice != _process.choice:
         _process.choice, _process.encoder = choice, None
+
+
+def loaded() -> Encoder | None:
+    """The encoder of this process, if somebody asked for it already."""
+    return _process.encoder
 
 
 def shared() -> Encoder | None:

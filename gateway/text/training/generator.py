@@ -39,8 +39,8 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], in
         (_role, 1000),
         (_injection, 1800),
         (_buried, 1000),
-        (_refusal, 1500),
-        (_answer, 1500),
+        (_refusal, 2000),
+        (_answer, 2000),
         (_compliance, 3000),
         (_private_request, 1800),
         (_own_data, 1500),
@@ -49,10 +49,11 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], in
 
 
 def _lookalike(rng: random.Random) -> Iterator[Example]:
-    for text, harmful in lookalikes.requests(rng, 1):
-        yield Example(
-            text, {"harmful_request": float(harmful), "injection": 0.0, "refusal": 0.0}, "made:lookalikes"
-        )
+    request = lookalikes.request(rng)
+    labels = {"harmful_request": float(request.harmful), "injection": 0.0, "refusal": 0.0}
+    if request.personal is not None:
+        labels["personal_request"] = float(request.personal)
+    yield Example(request.text, labels, "made:lookalikes")
 
 
 def ordinary(rng: random.Random) -> str:
@@ -149,26 +150,23 @@ def injection(rng: random.Random) -> str:
 
 def refusal(rng: random.Random) -> str:
     """An answer that turns a request down."""
-    text = lookalikes.one(rng, WORDS["refusals"]).format(
-        lookalikes.one(rng, (*lookalikes.WORDS["topics"], *WORDS["topics"][:10]))
-    )
+    topic = lookalikes.one(rng, (*lookalikes.WORDS["topics"], *WORDS["topics"][:10]))
     if rng.random() < 0.3:
-        text += " " + lookalikes.one(
-            rng,
-            (
-                "Is there anything else?",
-                "Please ask me about something else.",
-                "I hope you understand.",
-                "Stay safe.",
-            ),
-        )
-    return text
+        text = lookalikes.one(rng, WORDS["refusals"]).format(topic)
+    else:
+        parts = {part: lookalikes.one(rng, words) for part, words in WORDS["declining"].items()}
+        said = f"{parts['declines'].format(topic)} {parts['reasons']}".strip()
+        said = said[0].upper() + said[1:] if parts["openings"].endswith(".") else said
+        text = f"{parts['openings']} {said}. {parts['offers']}".strip()
+    return (
+        text if rng.random() < 0.8 else f"{text} {lookalikes.one(rng, WORDS['declining']['offers'])}".strip()
+    )
 
 
 def answer(rng: random.Random) -> str:
     """An answer that goes along."""
     filling = lookalikes.one(rng, WORDS["fillings"]).format(topic=lookalikes.one(rng, WORDS["topics"]))
-    frames = WORDS["sure"] if rng.random() < 0.75 else WORDS["no_refusals"]
+    frames = WORDS[rng.choice(("sure", "sure", "going_on", "no_refusals"))]
     return lookalikes.one(rng, frames).format(filling)
 
 
@@ -181,12 +179,11 @@ def _answer(rng: random.Random) -> Iterator[Example]:
 
 
 def _compliance(rng: random.Random) -> Iterator[Example]:
-    [(request, harmful)] = lookalikes.requests(rng, 1)
-    refused = rng.random() < (0.5 if harmful else 0.2)
-    said = refusal(rng) if refused else _going_along(rng, request)
-    yield Example(
-        request, {"harmful_compliance": float(harmful and not refused)}, "made:compliance", answer=said
-    )
+    request = lookalikes.request(rng)
+    refused = rng.random() < (0.5 if request.harmful else 0.2)
+    said = refusal(rng) if refused else _going_along(rng, request.text)
+    labels = {"harmful_compliance": float(request.harmful and not refused)}
+    yield Example(request.text, labels, "made:compliance", answer=said)
 
 
 def _going_along(rng: random.Random, request: str) -> str:

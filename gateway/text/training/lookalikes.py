@@ -6,7 +6,8 @@ half: what is done to whom, in which world, and why. All of it is written for th
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -16,12 +17,21 @@ WORDS: Mapping[str, Any] = words("lookalikes")
 """`on_things`: a verb that sounds bad, and what it is done to without anybody being harmed."""
 
 
-def requests(rng: random.Random, count: int) -> Iterator[tuple[str, bool]]:
-    """`count` requests, and whether what they ask for is harmful; about as many of each."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks for; `personal` says whether it is somebody else's data, None where nobody asks."""
+
+    text: str
+    harmful: bool
+    personal: bool | None = None
+
+
+def request(rng: random.Random) -> Request:
+    """A request, harmful about as often as not."""
     makers = _makers()
-    weights = [weight for _, _, weight in makers]
-    for make, harmful, _ in rng.choices(makers, weights, k=count):
-        yield _varied(rng, make(rng)), harmful
+    make, harmful, _ = rng.choices(makers, [weight for _, _, weight in makers])[0]
+    personal = harmful if make in {_private, _public, _figure, _celebrity} else None
+    return Request(_varied(rng, make(rng)), harmful, personal)
 
 
 def _makers() -> Sequence[tuple[Callable[[random.Random], str], bool, int]]:

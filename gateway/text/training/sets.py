@@ -80,6 +80,7 @@ def learning(sets: Sets) -> list[Example]:
         _goals,
         _everyday,
         _judged_answers,
+        _refusals,
         _tweets,
         _talk,
         _generated_hate,
@@ -164,6 +165,14 @@ def _judged_answers(sets: Sets) -> Iterator[Example]:
         complied, said = float(row["label"]), row["Response"][:600]
         yield Example(said, {"refusal": 0.1 if complied else 0.9}, "gptfuzz")
         yield Example(questions[row["question"]], {"harmful_compliance": complied}, "gptfuzz", answer=said)
+
+
+def _refusals(sets: Sets) -> Iterator[Example]:
+    """One model's answers; another's are for testing. The requests are for testing too, and not learned."""
+    for row in sets.csv("xstest/xstest_v2_completions_gpt4.csv"):
+        if row["final_label"][:1] in {"1", "2"}:
+            refused = float(row["final_label"].startswith("2"))
+            yield Example(row["completion"][:600], {"refusal": refused, "injection": 0.0}, "xstest answers")
 
 
 def _tweets(sets: Sets) -> Iterator[Example]:
@@ -293,12 +302,13 @@ def _stereotype_tests(sets: Sets, harmless: Sequence[str]) -> Iterator[Test]:
 
 
 def _refusal_tests(sets: Sets, harmless: Sequence[str]) -> Iterator[Test]:
-    for name in ("gpt4", "llama2orig_gpteval"):
-        rows = sets.csv(f"xstest/xstest_v2_completions_{name}.csv")
-        rows = [row for row in rows if row["final_label"][:1] in {"1", "2"}]
-        labels = [int(row["final_label"].startswith("2")) for row in rows]
-        answers = [row["completion"] for row in rows]
-        yield Test("refusal", f"XSTest answers, {name.partition('_')[0]}", answers, labels)
+    rows = sets.csv("xstest/xstest_v2_completions_llama2orig_gpteval.csv")
+    rows = [row for row in rows if row["final_label"][:1] in {"1", "2"}]
+    labels = [int(row["final_label"].startswith("2")) for row in rows]
+    yield Test("refusal", "XSTest, answers of Llama 2", [row["completion"] for row in rows], labels)
+    judged = [row for row in sets.csv("gptfuzz/evaluate.csv") if int(row["question"]) % 2]
+    labels = [1 - int(row["label"]) for row in judged]
+    yield Test("refusal", "GPTFuzz, answers to other questions", [row["Response"] for row in judged], labels)
 
 
 def _personal_tests(sets: Sets, harmless: Sequence[str]) -> Iterator[Test]:
