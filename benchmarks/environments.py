@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -19,8 +20,16 @@ PEERS = {
         "uvloop==0.23.0",
     ),
     "litellm": ("litellm[proxy]==1.106.2",),
+    "metatron": ("metatronnanoguard==0.1.0", "torch==2.13.0"),
     "nemo": ("nemoguardrails==0.24.1",),
+    "profanity-check": ("alt-profanity-check==1.9.1",),
+    "prompt-guardrail": ("prompt-guardrail==1.0.1", "scikit-learn==1.7.2"),
+    "securevector": ("securevector-guardian-model==1.4.0",),
+    "tox-block": ("h5py==3.16.0", "numpy==2.4.6", "torch==2.13.0"),
+    "vader": ("vaderSentiment==3.3.2",),
 }
+ALONE = {"tox-block": ("tox-block==0.1.2",)}
+"""Packages installed without what they ask for: of this one only the weights are used, not its TensorFlow."""
 
 
 def environment(peer: str, console: Console) -> Path:
@@ -29,7 +38,14 @@ def environment(peer: str, console: Console) -> Path:
     if not (folder / "installed").exists():
         with console.status(f"installing {' '.join(PEERS[peer])} (once)"):
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-            pip = [str(folder / "bin" / "pip"), "install", "-q", *PEERS[peer]]
-            subprocess.run(pip, check=True, capture_output=True)
+            pip = [str(folder / "bin" / "pip"), "install", "-q"]
+            subprocess.run([*pip, *PEERS[peer]], check=True, capture_output=True)
+            if peer in ALONE:
+                subprocess.run([*pip, "--no-deps", *ALONE[peer]], check=True, capture_output=True)
         (folder / "installed").touch()
     return folder
+
+
+def versions(peers: Iterable[str]) -> list[str]:
+    """The requirement of each peer itself, not those of what it runs on."""
+    return [(ALONE.get(peer) or PEERS[peer])[0] for peer in peers]

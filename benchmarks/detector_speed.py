@@ -1,0 +1,96 @@
+"""How long the encoder takes, beside others, in batches and with weights of 32 bits."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+from benchmarks.detector_answers import OURS, SIXTY_WORDS, Peer
+from benchmarks.detector_tables import number, percent
+from benchmarks.overhead import markdown
+from gateway.text.encoder import BATCH, Encoder, Model
+from gateway.text.training.sets import Test
+
+ROUNDS = 5
+"""As in the peers' probe."""
+
+
+def judge(model: Model, text: str) -> None:
+    """Everything that a text costs: tokens, the encoder, all heads."""
+    model.judgement(*model.read(model.windows(text)))
+
+
+def median(work: Sequence[Callable[[], object]], calls: int) -> list[float]:
+    """Milliseconds of each kind of work, which take turns: the median of the quietest of `ROUNDS` rounds."""
+    rounds: list[list[float]] = []
+    for _ in range(ROUNDS + 1):  # the first one warms up
+        spent: list[list[float]] = [[] for _ in work]
+        for _ in range(max(calls // ROUNDS, 3)):
+            for own, one in zip(spent, work, strict=True):
+                began = time.perf_counter()
+                one()
+                own.append((time.perf_counter() - began) * 1e3)
+        rounds.append([statistics.median(own) for own in spent])
+    return [min(own) for own in zip(*rounds[1:], strict=True)]
+
+
+def times_table(model: Model | None, peers: Sequence[Peer], calls: int) -> str:
+    """Milliseconds for one text of sixty words, one at a time."""
+    rows = [["detector", "questions", "p50 for 60 words, ms"]]
+    if model:
+        (own,) = median([lambda: judge(model, SIXTY_WORDS)], calls)
+        rows.append(
+            [f"{OURS}, all heads together", str(len(model.heads) + len(model.pair_heads)), f"{own:.2f}"]
+        )
+    rows += [[peer.name, "1", number(peer.milliseconds, 2)] for peer in peers]
+    return markdown(rows)
+
+
+def batches_table(model: Model, calls: int) -> str:
+    """What it gains to read texts together, and what the queue costs one that comes alone."""
+    windows = model.windows(SIXTY_WORDS)
+    alone, together = median(
+        [lambda: model.read(windows), lambda: model.read(windows * BATCH)], max(calls // 4, 5)
+    )
+    direct, queued, rush = asyncio.run(_queued(model, max(calls // 4, 5)))
+    rows = [["what", "ms"]]
+    rows += [["one text, the encoder alone", f"{alone:.2f}"]]
+    rows += [[f"a text of a batch of {BATCH}", f"{together / BATCH:.2f} ({alone * BATCH / together:.2f}×)"]]
+    rows += [["one text, called directly", f"{direct:.2f}"]]
+    rows += [["one text, through the queue while nothing waits", f"{queued:.2f}"]]
+    rows += [[f"{BATCH} texts at once through the queue, until the last is done", f"{rush:.2f}"]]
+    return markdown(rows)
+
+
+async def _queued(model: Model, turns: int) -> tuple[float, float, float]:
+    """Called directly, one by one through the queue, and many at once; no text comes twice."""
+    encoder = Encoder(model)
+    spent: list[list[float]] = [[], [], []]
+    for turn in range(turns):
+        texts = [f"{SIXTY_WORDS} {turn} {one}" for one in range(BATCH)]
+        began = time.perf_counter()
+        judge(model, texts[0])
+        spent[0].append((time.perf_counter() - began) * 1e3)
+        began = time.perf_counter()
+        await encoder.judge(f"{SIXTY_WORDS} {turn} x")
+        spent[1].append((time.perf_counter() - began) * 1e3)
+        began = time.perf_counter()
+        await asyncio.gather(*map(encoder.judge, texts))
+        spent[2].append((time.perf_counter() - began) * 1e3)
+    direct, queued, rush = map(statistics.median, spent)
+    return direct, queued, rush
+
+
+def eight_bits_table(eight: Model, full: Model, losses: Sequence[tuple[float, Test]], calls: int) -> str:
+    """Speed and AUROC of both; `losses` is by how much less the eight bits see in each test."""
+    fast, slow = median([lambda: judge(eight, SIXTY_WORDS), lambda: judge(full, SIXTY_WORDS)], calls)
+    known = sorted((loss, f"{test.head}, {test.name}") for loss, test in losses if loss == loss)
+    worst, where = known[-1]
+    rows = [["weights", "p50 for 60 words, ms", "AUROC lost"]]
+    rows += [["32 bits", f"{slow:.2f}", ""]]
+    mean = statistics.fmean(loss for loss, _ in known)
+    said = (
+        f"{mean:.4f} on average of {len(known)} tests, at most {worst:.4f} ({where.replace('|', 'against')})"
+    )
+    rows += [["8 bits", f"{fast:.2f} ({slow / fast:.2f}×)", said]]
+    return markdown(rows)

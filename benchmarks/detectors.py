@@ -1,0 +1,229 @@
+"""Each head of the encoder on sets it was not trained on, beside the classifiers that install offline.
+
+::
+
+    CROSSRISK_DATA=FOLDER python -m benchmarks.detectors [--only crossrisk,lists,vader] [--write]
+
+The sets are found through the variable CROSSRISK_DATA; the others are installed on first use into
+environments of their own under `.tools/peers`. Same texts, same run, one thread.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from benchmarks import detector_speed as speed
+from benchmarks import detector_tables as tables
+from benchmarks.detector_answers import LIMITS, OURS, PEERS, PHRASES, CrossRisk, Detector, Peer, WordLists
+from benchmarks.detector_tables import Result, sample
+from benchmarks.environments import ROOT, versions
+from gateway.errors import ConfigError
+from gateway.text.encoder import FOLDER, Model
+from gateway.text.training.sets import Sets, Test, testing
+
+NAMES = ("crossrisk", "lists", *PEERS)
+QUICK = 30
+COMPARED = 300
+"""Texts of a test, at most, on which eight bits are compared with thirty-two."""
+XSTEST = "XSTest, unsafe | safe"
+IDENTITIES = "identity sentences without an insult"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured: who is asked, how many texts of a test at most, how many timed calls."""
+
+    names: Sequence[str]
+    rate: str
+    most: int
+    calls: int
+
+
+def lookalikes(sets: Sets) -> list[Test]:
+    """What is asked about in vain: no head should flag any of it. No training saw these texts."""
+    prompts = sets.csv("xstest/xstest_prompts.csv")
+    safe = [row["prompt"] for row in prompts if row["label"] == "safe"]
+    named = sets.csv("civil_madlibs/en_sentence_templates.csv")[1::5]
+    kind = [row["phrase"] for row in named if row["toxicity"] == "nontoxic"]
+    bank = [row["text"] for row in sets.csv("banking77/test.csv")[1::4]]
+    everywhere = ("injection", "harmful_request", "toxicity", "stereotype", "refusal", "personal_request")
+    found = [("XSTest, safe half", safe, ("injection", "harmful_request"))]
+    found += [(IDENTITIES, kind, ("toxicity", "stereotype", "negative_regard"))]
+    found += [("questions to a bank", bank, (*everywhere, "negative_regard"))]
+    return [Test(head, name, texts, [0] * len(texts)) for name, texts, heads in found for head in heads]
+
+
+def measure(
+    detectors: Sequence[Detector], tests: Sequence[Test], most: int, progress: Progress
+) -> list[Result]:
+    """What everybody says of every test whose question they know; see `sample` for the slow."""
+    results: dict[int, list[Result]] = {number: [] for number in range(len(tests))}
+    for detector in detectors:
+        limit = min(most, LIMITS.get(detector.name, most))
+        asked = {n: sample(test, limit) for n, test in enumerate(tests) if detector.knows(test.head)}
+        texts = list(dict.fromkeys(text for test in asked.values() for text in (*test.texts, *test.answers)))
+        task = progress.add_task(f"asking {detector.name}", total=len(texts))
+        detector.read(texts, lambda done, task=task: progress.update(task, advance=done))  # type: ignore[misc]
+        progress.update(task, completed=len(texts))
+        for number, test in asked.items():
+            total = len(tests[number].texts)
+            results[number].append(Result(test, detector.name, detector.answers(test), total))
+    ours = next((one for one in detectors if isinstance(one, CrossRisk)), None)
+    return [result for own in results.values() for result in _beside(own, ours)]
+
+
+def _beside(results: Sequence[Result], ours: CrossRisk | None) -> Iterator[Result]:
+    """Where somebody was asked only a part of the texts, what we say of that part goes before it."""
+    for result in results:
+        if ours and len(result.test.texts) < len(results[0].test.texts):
+            yield replace(result, detector=f"{OURS}, these texts", answers=ours.answers(result.test))
+        yield result
+
+
+def document(
+    results: Sequence[Result], lookalike: Sequence[Result], ours: CrossRisk | None, times: str
+) -> str:
+    """All tables, under their headings."""
+    parts = ["## Against the others", tables.leads_table(results), "## XSTest"]
+    xstest = [one for one in results if one.test.name == XSTEST]
+    if ours and xstest:
+        whole = xstest[0]
+        others = [rate for rate in ours.model.thresholds[whole.test.head] if rate != ours.rate]
+        more = [
+            replace(whole, detector=f"{OURS} at its {rate} threshold", answers=ours.at(whole.test, rate))
+            for rate in others
+        ]
+        xstest[1:1] = more
+    parts += [tables.refusals_table(xstest), "## What only looks like it", LOOKALIKES]
+    parts += [tables.lookalikes_table(lookalike), "## Every test"]
+    for head in dict.fromkeys(result.test.head for result in results):
+        parts += [f"### {head}", tables.tests_table([one for one in results if one.test.head == head])]
+    parts.append("## False positives by identity")
+    grouped = [one for one in results if one.test.groups and one.test.head == "toxicity"]
+    for name in dict.fromkeys(result.test.name for result in grouped):
+        parts += [f"### {name}", tables.groups_table([one for one in grouped if one.test.name == name])]
+    return "\n\n".join([*parts, "## Speed", times])
+
+
+def run(sets: Sets, weights: Path, full: Path | None, plan: Plan, progress: Progress) -> str:
+    """Measure and write down; raises ConfigError where weights or sets are missing."""
+    ours = CrossRisk(Model("cpu", weights), plan.rate) if "crossrisk" in plan.names else None
+    peers = [Peer(name, progress.console, plan.calls) for name in PEERS if name in plan.names]
+    detectors: list[Detector] = [*([ours] if ours else [])]
+    detectors += [WordLists()] if "lists" in plan.names else []
+    detectors += peers
+    tests, vain = testing(sets), lookalikes(sets)
+    results = measure(detectors, [*tests, *vain], plan.most, progress)
+    names = {test.name for test in vain}
+    times = [speed.times_table(ours.model if ours else None, peers, plan.calls)]
+    if ours:
+        times += ["### Several at once", speed.batches_table(ours.model, plan.calls)]
+    if ours and full:
+        some = [sample(test, min(plan.most, COMPARED)) for test in tests]
+        times += ["### Eight bits against thirty-two", _compared(ours, full, weights, some, plan, progress)]
+    shown = [one for one in results if one.test.name not in names]
+    return document(shown, [one for one in results if one.test.name in names], ours, "\n\n".join(times))
+
+
+def _compared(
+    ours: CrossRisk, full: Path, weights: Path, tests: Sequence[Test], plan: Plan, progress: Progress
+) -> str:
+    """The same heads with weights of 32 bits."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, file in (
+            ("encoder.onnx", full),
+            ("encoder.json", weights / "encoder.json"),
+            ("tokenizer.json", weights / "tokenizer.json"),
+        ):
+            (Path(folder) / name).symlink_to(file.resolve())
+        theirs = CrossRisk(Model("cpu", Path(folder)), plan.rate)
+        eight = measure([ours], tests, plan.most, progress)
+        more = measure([theirs], tests, plan.most, progress)
+    losses = [(tables.area(b) - tables.area(a), a.test) for a, b in zip(eight, more, strict=True)]
+    return speed.eight_bits_table(ours.model, theirs.model, losses, plan.calls)
+
+
+LOOKALIKES = """False positives of each detector at its own threshold."""
+INTRODUCTION = """# Detectors beside others
+
+Each head of the encoder on sets it was not trained on, beside the classifiers of others that install
+offline: same texts, same run, one thread. Written by `python -m benchmarks.detectors --write`, the sets
+being found through CROSSRISK_DATA; weights {sha256}.
+
+* Where nothing else is said, *recall* and *false positives* are at the threshold that each detector ships:
+  for CrossRisk the one that 1 % of the held-back negatives of its training exceed{rate}; for tox-block,
+  which states none, a half; for VADER a compound score of −0.05. *Recall at 1 % f. p.* takes the threshold
+  from the negatives of that same test, so it compares what can be had and not what is shipped.
+* *texts* counts positives + negatives. *Everyday* are questions to a bank, instructions that users wrote and
+  MT-Bench turns. Where there are fewer than {fewest} texts of a kind nothing is said of it.
+* No peer answers every question. securevector, metatron and prompt-guardrail ask for injection, and are the
+  nearest that there is for harmful requests; VADER tells how negative a text sounds, and is asked where that
+  is the nearest. *Word lists* are our own patterns (`gateway/text/`), which need no model.
+* metatron takes about {padded} as long as our encoder, since it pads every text; it is asked {limit} texts of
+  a test at most, a third of them positive, and the row above it says how CrossRisk does on the same ones.
+* securevector is called as its README says (whole text, windows and decoded parts), tox-block's weights are run
+  by the same network without TensorFlow.
+* Versions: {versions}.
+
+"""
+
+
+def introduction(weights: Path, rate: str) -> str:
+    """What stands above the tables."""
+    import hashlib
+
+    digest = hashlib.sha256((weights / "encoder.onnx").read_bytes()).hexdigest()
+    said = "" if rate == "1%" else f" (here: {rate})"
+    return INTRODUCTION.format(
+        sha256=f"`{digest[:16]}…`",
+        rate=said,
+        fewest=tables.FEWEST,
+        limit=LIMITS["metatron"],
+        padded="forty times",
+        versions=", ".join(versions(PEERS)),
+    )
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detectors", description=__doc__)
+    parser.add_argument("--only", default=",".join(NAMES), help="who is asked, by commas")
+    parser.add_argument(
+        "--weights", type=Path, default=FOLDER, help="folder of encoder.onnx and encoder.json"
+    )
+    parser.add_argument("--fp32", type=Path, help="encoder-fp32.onnx of the same training, to compare with")
+    parser.add_argument("--rate", default="1%", choices=("1%", "5%"), help="which thresholds CrossRisk uses")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} texts a test: to see that it works")
+    parser.add_argument("--write", action="store_true", help="write docs/detectors.md")
+    parsed = parser.parse_args()
+    parsed.only = parsed.only.split(",")
+    if unknown := set(parsed.only) - set(NAMES):
+        parser.error(f"no such detector: {', '.join(sorted(unknown))}")
+    if "CROSSRISK_DATA" not in os.environ:
+        parser.error("set CROSSRISK_DATA to the folder that holds the sets")
+    return parsed
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    given = options()
+    plan = Plan(given.only, given.rate, QUICK if given.quick else 1 << 30, 10 if given.quick else 100)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            text = run(Sets(Path(os.environ["CROSSRISK_DATA"])), given.weights, given.fp32, plan, progress)
+    except ConfigError as error:
+        raise SystemExit(f"{error}; see docs/model-card.md for how the weights are made") from error
+    print(text)
+    if given.write:
+        (ROOT / "docs" / "detectors.md").write_text(introduction(given.weights, given.rate) + text + "\n")
+
+
+if __name__ == "__main__":
+    main()
