@@ -6,8 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 
@@ -21,7 +20,10 @@ from gateway.text.sentiment import negativity
 from gateway.text.training.sets import Test
 from gateway.types import Detection
 
-Advance = Callable[[int], None]
+if TYPE_CHECKING:
+    from gateway.text.encoder import Floats
+
+Advance = Callable[[float], None]
 OURS = "CrossRisk"
 PHRASES = "word lists"
 PEERS: Mapping[str, tuple[str, ...]] = {
@@ -38,7 +40,7 @@ LIMITS = {"metatron": 150}
 SIXTY_WORDS = (
     "I moved to a new flat last month and the heating makes a strange noise at night, so could you explain "
     "what might cause it, what I can check by myself without any special tools, when I should rather call "
-    "somebody who knows about boilers, and how much such a visit usually costs in a larger town during the "
+    "somebody who knows about boilers, and how much such a visit usually costs in a town during the "
     "winter months?"
 )
 """What is timed."""
@@ -88,18 +90,19 @@ class CrossRisk:
         """In batches of like length; long texts in windows, as in the gateway."""
         import numpy as np
 
-        windows = [(owner, window) for owner, text in enumerate(texts) for window in self.model.windows(text)]
-        windows.sort(key=lambda one: len(one[1]))
-        rows: list[list[tuple[object, object]]] = [[] for _ in texts]
+        windows = [(owner, one) for owner, text in enumerate(texts) for one in self.model.windows(text)]
+        windows.sort(key=lambda own: len(own[1]))
+        embeddings: list[list[Floats]] = [[] for _ in texts]
+        logits: list[list[Floats]] = [[] for _ in texts]
         for at in range(0, len(windows), BATCH):
             batch = windows[at : at + BATCH]
-            embeddings, logits = self.model.read([window for _, window in batch])
-            for row, (owner, _) in enumerate(batch):
-                rows[owner].append((embeddings[row], logits[row]))
-            advance(len(batch) * len(texts) // len(windows))
-        for text, own in zip(texts, rows, strict=True):
-            stacked = [np.stack([one[part] for one in own]) for part in (0, 1)]
-            self._judged[text] = self.model.judgement(*stacked)
+            read = self.model.read([window for _, window in batch])
+            for (owner, _), embedding, logit in zip(batch, *read, strict=True):
+                embeddings[owner].append(embedding)
+                logits[owner].append(logit)
+            advance(len(batch) * len(texts) / len(windows))
+        for text, *own in zip(texts, embeddings, logits, strict=True):
+            self._judged[text] = self.model.judgement(*map(np.stack, own))
 
     def answers(self, test: Test) -> Answers:
         """By one head."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from benchmarks.detector_answers import OURS, SIXTY_WORDS, Peer
-from benchmarks.detector_tables import number, percent
+from benchmarks.detector_tables import number
 from benchmarks.overhead import markdown
 from gateway.text.encoder import BATCH, Encoder, Model
 from gateway.text.training.sets import Test

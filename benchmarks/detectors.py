@@ -20,7 +20,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from benchmarks import detector_speed as speed
 from benchmarks import detector_tables as tables
-from benchmarks.detector_answers import LIMITS, OURS, PEERS, PHRASES, CrossRisk, Detector, Peer, WordLists
+from benchmarks.detector_answers import LIMITS, OURS, PEERS, CrossRisk, Detector, Peer, WordLists
 from benchmarks.detector_tables import Result, sample
 from benchmarks.environments import ROOT, versions
 from gateway.errors import ConfigError
@@ -53,9 +53,11 @@ def lookalikes(sets: Sets) -> list[Test]:
     kind = [row["phrase"] for row in named if row["toxicity"] == "nontoxic"]
     bank = [row["text"] for row in sets.csv("banking77/test.csv")[1::4]]
     everywhere = ("injection", "harmful_request", "toxicity", "stereotype", "refusal", "personal_request")
-    found = [("XSTest, safe half", safe, ("injection", "harmful_request"))]
-    found += [(IDENTITIES, kind, ("toxicity", "stereotype", "negative_regard"))]
-    found += [("questions to a bank", bank, (*everywhere, "negative_regard"))]
+    found: list[tuple[str, list[str], tuple[str, ...]]] = [
+        ("XSTest, safe half", safe, ("injection", "harmful_request")),
+        (IDENTITIES, kind, ("toxicity", "stereotype", "negative_regard")),
+        ("questions to a bank", bank, (*everywhere, "negative_regard")),
+    ]
     return [Test(head, name, texts, [0] * len(texts)) for name, texts, heads in found for head in heads]
 
 
@@ -165,10 +167,10 @@ being found through CROSSRISK_DATA; weights {sha256}.
 * No peer answers every question. securevector, metatron and prompt-guardrail ask for injection, and are the
   nearest that there is for harmful requests; VADER tells how negative a text sounds, and is asked where that
   is the nearest. *Word lists* are our own patterns (`gateway/text/`), which need no model.
-* metatron takes about {padded} as long as our encoder, since it pads every text; it is asked {limit} texts of
-  a test at most, a third of them positive, and the row above it says how CrossRisk does on the same ones.
-* securevector is called as its README says (whole text, windows and decoded parts), tox-block's weights are run
-  by the same network without TensorFlow.
+* metatron pads every text to 512 tokens and takes long; it is asked {limit} texts of a test at most, a third
+  of them positive where there are both, and the row above it says how CrossRisk does on the same ones.
+* securevector is called as its README says (the whole text, its windows and what is decoded from it).
+  tox-block's weights are run by a network of the same shape without TensorFlow.
 * Versions: {versions}.
 
 """
@@ -185,7 +187,6 @@ def introduction(weights: Path, rate: str) -> str:
         rate=said,
         fewest=tables.FEWEST,
         limit=LIMITS["metatron"],
-        padded="forty times",
         versions=", ".join(versions(PEERS)),
     )
 

@@ -252,7 +252,7 @@ PEERS: dict[str, Callable[[], Judge]] = {
 
 
 def timed(judge: Judge, text: str, calls: int) -> float:
-    """Milliseconds of one call for one text: the median of the quietest of `ROUNDS` rounds, one to warm up."""
+    """Milliseconds of one call for one text, warm: the median of the quietest of `ROUNDS` rounds."""
     rounds = []
     for _ in range(ROUNDS + 1):
         spent = []
