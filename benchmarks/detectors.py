@@ -191,7 +191,7 @@ def introduction(weights: Path, rate: str) -> str:
     )
 
 
-def options() -> argparse.Namespace:
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detectors", description=__doc__)
     parser.add_argument("--only", default=",".join(NAMES), help="who is asked, by commas")
@@ -202,7 +202,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rate", default="1%", choices=("1%", "5%"), help="which thresholds CrossRisk uses")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} texts a test: to see that it works")
     parser.add_argument("--write", action="store_true", help="write docs/detectors.md")
-    parsed = parser.parse_args()
+    parsed = parser.parse_args(arguments)
     parsed.only = parsed.only.split(",")
     if unknown := set(parsed.only) - set(NAMES):
         parser.error(f"no such detector: {', '.join(sorted(unknown))}")

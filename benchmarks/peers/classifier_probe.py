@@ -17,7 +17,7 @@ import pickle
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Plain:
 class Restricted(pickle.Unpickler):
     """Loads what is named and nothing else, since a pickle may run anything."""
 
-    def __init__(self, file: io.BufferedIOBase, allowed: set[tuple[str, str]], plain: set[str]) -> None:
+    def __init__(self, file: io.BufferedIOBase, allowed: set[tuple[str, str]], plain: Set[str]) -> None:
         super().__init__(file)
         self._allowed = allowed
         self._plain = plain
