@@ -21,17 +21,15 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from benchmarks import detector_speed as speed
 from benchmarks import detector_tables as tables
 from benchmarks.detector_answers import LIMITS, OURS, PEERS, CrossRisk, Detector, Peer, WordLists
+from benchmarks.detector_document import BATCHES, BITS, COMPARED, TIMES, document, introduction
 from benchmarks.detector_tables import Result, sample
-from benchmarks.environments import ROOT, versions
+from benchmarks.environments import ROOT
 from gateway.errors import ConfigError
 from gateway.text.encoder import FOLDER, Model
 from gateway.text.training.sets import Sets, Test, testing
 
 NAMES = ("crossrisk", "lists", *PEERS)
 QUICK = 30
-COMPARED = 300
-"""Texts of a test, at most, on which eight bits are compared with thirty-two."""
-XSTEST = "XSTest, unsafe | safe"
 IDENTITIES = "identity sentences without an insult"
 
 
@@ -88,31 +86,6 @@ def _beside(results: Sequence[Result], ours: CrossRisk | None) -> Iterator[Resul
         yield result
 
 
-def document(
-    results: Sequence[Result], lookalike: Sequence[Result], ours: CrossRisk | None, times: str
-) -> str:
-    """All tables, under their headings."""
-    parts = ["## Against the others", tables.leads_table(results), "## XSTest"]
-    xstest = [one for one in results if one.test.name == XSTEST]
-    if ours and xstest:
-        whole = xstest[0]
-        others = [rate for rate in ours.model.thresholds[whole.test.head] if rate != ours.rate]
-        more = [
-            replace(whole, detector=f"{OURS} at its {rate} threshold", answers=ours.at(whole.test, rate))
-            for rate in others
-        ]
-        xstest[1:1] = more
-    parts += [tables.refusals_table(xstest), "## What only looks like it", LOOKALIKES]
-    parts += [tables.lookalikes_table(lookalike), "## Every test"]
-    for head in dict.fromkeys(result.test.head for result in results):
-        parts += [f"### {head}", tables.tests_table([one for one in results if one.test.head == head])]
-    parts.append("## False positives by identity")
-    grouped = [one for one in results if one.test.groups and one.test.head == "toxicity"]
-    for name in dict.fromkeys(result.test.name for result in grouped):
-        parts += [f"### {name}", tables.groups_table([one for one in grouped if one.test.name == name])]
-    return "\n\n".join([*parts, "## Speed", times])
-
-
 def run(sets: Sets, weights: Path, full: Path | None, plan: Plan, progress: Progress) -> str:
     """Measure and write down; raises ConfigError where weights or sets are missing."""
     ours = CrossRisk(Model("cpu", weights), plan.rate) if "crossrisk" in plan.names else None
@@ -123,14 +96,14 @@ def run(sets: Sets, weights: Path, full: Path | None, plan: Plan, progress: Prog
     tests, vain = testing(sets), lookalikes(sets)
     results = measure(detectors, [*tests, *vain], plan.most, progress)
     names = {test.name for test in vain}
-    times = [speed.times_table(ours.model if ours else None, peers, plan.calls)]
+    times = {TIMES: speed.times_table(ours.model if ours else None, peers, plan.calls)}
     if ours:
-        times += ["### Several at once", speed.batches_table(ours.model, plan.calls)]
+        times[BATCHES] = speed.batches_table(ours.model, plan.calls)
     if ours and full:
         some = [sample(test, min(plan.most, COMPARED)) for test in tests]
-        times += ["### Eight bits against thirty-two", _compared(ours, full, weights, some, plan, progress)]
+        times[BITS] = _compared(ours, full, weights, some, plan, progress)
     shown = [one for one in results if one.test.name not in names]
-    return document(shown, [one for one in results if one.test.name in names], ours, "\n\n".join(times))
+    return document(shown, [one for one in results if one.test.name in names], ours, times)
 
 
 def _compared(
@@ -149,46 +122,6 @@ def _compared(
         more = measure([theirs], tests, plan.most, progress)
     losses = [(tables.area(b) - tables.area(a), a.test) for a, b in zip(eight, more, strict=True)]
     return speed.eight_bits_table(ours.model, theirs.model, losses, plan.calls)
-
-
-LOOKALIKES = """False positives of each detector at its own threshold."""
-INTRODUCTION = """# Detectors beside others
-
-Each head of the encoder on sets it was not trained on, beside the classifiers of others that install
-offline: same texts, same run, one thread. Written by `python -m benchmarks.detectors --write`, the sets
-being found through CROSSRISK_DATA; weights {sha256}.
-
-* Where nothing else is said, *recall* and *false positives* are at the threshold that each detector ships:
-  for CrossRisk the one that 1 % of the held-back negatives of its training exceed{rate}; for tox-block,
-  which states none, a half; for VADER a compound score of −0.05. *Recall at 1 % f. p.* takes the threshold
-  from the negatives of that same test, so it compares what can be had and not what is shipped.
-* *texts* counts positives + negatives. *Everyday* are questions to a bank, instructions that users wrote and
-  MT-Bench turns. Where there are fewer than {fewest} texts of a kind nothing is said of it.
-* No peer answers every question. securevector, metatron and prompt-guardrail ask for injection, and are the
-  nearest that there is for harmful requests; VADER tells how negative a text sounds, and is asked where that
-  is the nearest. *Word lists* are our own patterns (`gateway/text/`), which need no model.
-* metatron pads every text to 512 tokens and takes long; it is asked {limit} texts of a test at most, a third
-  of them positive where there are both, and the row above it says how CrossRisk does on the same ones.
-* securevector is called as its README says (the whole text, its windows and what is decoded from it).
-  tox-block's weights are run by a network of the same shape without TensorFlow.
-* Versions: {versions}.
-
-"""
-
-
-def introduction(weights: Path, rate: str) -> str:
-    """What stands above the tables."""
-    import hashlib
-
-    digest = hashlib.sha256((weights / "encoder.onnx").read_bytes()).hexdigest()
-    said = "" if rate == "1%" else f" (here: {rate})"
-    return INTRODUCTION.format(
-        sha256=f"`{digest[:16]}…`",
-        rate=said,
-        fewest=tables.FEWEST,
-        limit=LIMITS["metatron"],
-        versions=", ".join(versions(PEERS)),
-    )
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

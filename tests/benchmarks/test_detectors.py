@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks import detector_document as document
 from benchmarks import detector_speed as speed
 from benchmarks import detector_tables as tables
 from benchmarks import detectors
@@ -317,10 +318,10 @@ def test_look_alikes_are_what_is_harmless_and_was_not_learned(tmp_path: Path) ->
 
 def test_the_document_has_every_table() -> None:
     ours = CrossRisk(ToyModel(), "1%")
-    xstest = Test("injection", detectors.XSTEST, RULED.texts, RULED.labels)
+    xstest = Test("injection", document.XSTEST, RULED.texts, RULED.labels)
     sentences = Test("toxicity", "sentences", RULED.texts, RULED.labels, groups=["a"] * 240)
     results = measured([ours, Toy("peer")], [xstest, sentences])
-    text = detectors.document(results, [], ours, "times")
+    text = document.document(results, [], ours, {"said": "times"})
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings == [
         "## Against the others",
@@ -333,8 +334,8 @@ def test_the_document_has_every_table() -> None:
         "### sentences",
         "## Speed",
     ]
-    assert f"{OURS} at its 5% threshold" in text
-    assert text.endswith("times")
+    assert f"{OURS} at its threshold for 5 %" in text
+    assert text.endswith("## Speed\n\nsaid\n\ntimes")
 
 
 def test_an_unknown_detector_or_no_sets_are_refused(
