@@ -32,9 +32,14 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "prompt-guardrail": ("injection", "harmful_request"),
     "tox-block": ("toxicity",),
     "profanity-check": ("toxicity",),
-    "vader": ("toxicity", "stereotype", "refusal", "negative_regard"),
+    "vader": ("toxicity", "stereotype", "negative_regard"),
 }
 """Which heads' questions each peer comes nearest to."""
+LEARNED = {
+    "profanity-check": ("Davidson, other part", "Wikipedia talk, other half"),
+    "tox-block": ("Wikipedia talk, other half",),
+}
+"""Tests from whose source a peer learned, as it says of itself (Davidson's tweets, Jigsaw's comments)."""
 LIMITS = {"metatron": 150}
 """How many texts of a test are asked, where a text takes so long that all of them would take an hour."""
 SIXTY_WORDS = (

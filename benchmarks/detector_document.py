@@ -11,7 +11,7 @@ from benchmarks.detector_tables import Result
 from benchmarks.environments import versions
 
 XSTEST = "XSTest, unsafe | safe"
-COMPARED = 300
+COMPARED = 200
 """Texts of a test, at most, on which eight bits are compared with thirty-two."""
 INTRODUCTION = """# Detectors beside others
 
@@ -22,11 +22,14 @@ the sets through CROSSRISK_DATA; weights of checksum {sha256}.
 * Where nothing else is said, *recall* and *false positives* are at the threshold that each detector ships:
   for CrossRisk the one that {rate} of the held-back negatives of its training exceed; for tox-block, which
   states none, a half; for VADER a compound score of −0.05. *Recall at 1 % f. p.* takes the threshold from the
-  negatives of that same test, so it compares what can be had and not what is shipped.
+  negatives of that same test, so it compares what can be had and not what is shipped; a list that only says
+  yes or no has none.
 * *Texts* counts positives + negatives. *Everyday* are questions to a bank, instructions that users wrote and
   MT-Bench turns. Of fewer than {fewest} texts of a kind nothing is said.
 * *Other half* and *test part* mean that the rest of the same set was learned from: such a test is of the same
-  kind as the training, though no text is in both. What the peers learned from is not known to us.
+  kind as the training, and though no text is in both, variants of one may be. Of the peers, profanity-check
+  says that it learned from Davidson's tweets and Jigsaw's comments, tox-block from the latter, and those are
+  of Wikipedia talk pages as well.
 * No peer answers every question. securevector, metatron and prompt-guardrail look for injections, and are the
   nearest that there is to harmful requests; VADER tells how negative a text sounds, and is asked where that
   is the nearest. *Word lists* are our own patterns in `gateway/text/`, which need no model; for toxicity,

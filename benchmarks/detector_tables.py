@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.detector_answers import OURS, PHRASES, Answers
+from benchmarks.detector_answers import LEARNED, OURS, PHRASES, Answers
 from benchmarks.overhead import markdown
 from gateway.text.training.figures import auroc, share_above, threshold_at
 from gateway.text.training.sets import Test
@@ -155,22 +155,35 @@ def leads(results: Sequence[Result]) -> list[Lead]:
 
 def leads_table(results: Sequence[Result]) -> str:
     """On how many of the tests we are ahead of every peer, and the tests."""
+    found = leads(results)
     rows = [["head", "test", OURS, "our word lists", "best peer", "ahead of it"]]
-    answers = []
-    for lead in leads(results):
+    for lead in found:
         test, lists = lead.ours.test, lead.others.get(PHRASES)
         cells = [test.head, test.name.replace("|", "against"), number(area(lead.ours))]
-        cells.append(number(area(lists[1])) if lists else "")
-        if lead.closest is None:
-            cells += ["none", ""]
-        else:
-            own, other = lead.closest
-            there = "" if own is lead.ours else f", {number(area(own))} for {OURS} on its texts"
-            answers.append(_ahead(area(own), area(other)))
-            cells += [f"{number(area(other))} ({other.detector}{there})", answers[-1]]
-        rows.append(cells)
-    said = f"AUROC: ahead of every peer on {answers.count('yes')} of {len(answers)} tests that one was asked"
-    return f"{said}, level on {answers.count('level')}.\n\n{markdown(rows)}"
+        rows.append([*cells, number(area(lists[1])) if lists else "", *_best(lead)])
+    answers = [row[-1] for row in rows[1:] if row[-1]]
+    seen = sum(row[-1] == "no" and _LEARNED in row[-2] for row in rows)
+    said = (
+        f"AUROC: ahead of every peer on {answers.count('yes')} of the {len(answers)} tests that one was asked"
+    )
+    said += f", level on {answers.count('level')}, behind on {answers.count('no')}"
+    return f"{said} ({seen} of these against a peer that learned from the set).\n\n{markdown(rows)}"
+
+
+_LEARNED = "learned from this set"
+
+
+def _best(lead: Lead) -> list[str]:
+    """The cells on the peer that comes closest."""
+    if lead.closest is None:
+        return ["none", ""]
+    own, other = lead.closest
+    notes = [other.detector]
+    if own is not lead.ours:
+        notes.append(f"{number(area(own))} for {OURS} on its texts")
+    if other.test.name in LEARNED.get(other.detector, ()):
+        notes.append(_LEARNED)
+    return [f"{number(area(other))} ({', '.join(notes)})", _ahead(area(own), area(other))]
 
 
 def _ahead(own: float, other: float) -> str:
@@ -206,8 +219,11 @@ def groups_table(results: Sequence[Result]) -> str:
         return "No identity has enough texts."
     rows = [["identity", *shares]]
     rows.append(["spread (most − least)", *(percent(_spread_of(found)) for found in shares.values())])
-    rows += [[group, *(percent(found[group]) for found in shares.values())] for group in groups]
-    return markdown(rows)
+    loud = [group for group in groups if any(found[group] for found in shares.values())]
+    rows += [[group, *(percent(found[group]) for found in shares.values())] for group in loud]
+    quiet = [group.replace("_", " ") for group in groups if group not in loud]
+    said = f"\n\nNobody flags any of {', '.join(quiet)}." if quiet else ""
+    return markdown(rows) + said
 
 
 def _spread_of(found: Mapping[str, float]) -> float:
