@@ -163,9 +163,7 @@ def leads_table(results: Sequence[Result]) -> str:
         rows.append([*cells, number(area(lists[1])) if lists else "", *_best(lead)])
     answers = [row[-1] for row in rows[1:] if row[-1]]
     seen = sum(row[-1] == "no" and _LEARNED in row[-2] for row in rows)
-    said = (
-        f"AUROC: ahead of every peer on {answers.count('yes')} of the {len(answers)} tests that one was asked"
-    )
+    said = f"AUROC: ahead of every peer on {answers.count('yes')} of the {len(answers)} tests with one"
     said += f", level on {answers.count('level')}, behind on {answers.count('no')}"
     return f"{said} ({seen} of these against a peer that learned from the set).\n\n{markdown(rows)}"
 
