@@ -2,10 +2,11 @@
 
 ::
 
-    CROSSRISK_DATA=FOLDER python -m benchmarks.detectors [--only crossrisk,lists,vader] [--write]
+    CROSSRISK_DATA=FOLDER python -m benchmarks.detectors [--only crossrisk,lists,vader] [--fp32 FILE] [--write]
 
 The sets are found through the variable CROSSRISK_DATA; the others are installed on first use into
-environments of their own under `.tools/peers`. Same texts, same run, one thread.
+environments of their own under `.tools/peers`. Same texts, same run, one thread. Eight bits are compared with
+thirty-two where `--fp32` names the file that the training writes beside the shipped one.
 """
 
 import argparse
@@ -141,6 +142,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parsed.only = parsed.only.split(",")
     if unknown := set(parsed.only) - set(NAMES):
         parser.error(f"no such detector: {', '.join(sorted(unknown))}")
+    if parsed.write and parsed.quick:
+        parser.error("a quick look is nothing to write down; leave out --quick or --write")
     if "CROSSRISK_DATA" not in os.environ:
         parser.error("set CROSSRISK_DATA to the folder that holds the sets")
     return parsed

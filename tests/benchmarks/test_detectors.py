@@ -344,7 +344,7 @@ def test_the_document_has_every_table() -> None:
     assert text.endswith("## Speed\n\nsaid\n\ntimes")
 
 
-def test_an_unknown_detector_or_no_sets_are_refused(
+def test_what_makes_no_sense_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CROSSRISK_DATA", "somewhere")
@@ -352,6 +352,9 @@ def test_an_unknown_detector_or_no_sets_are_refused(
     with pytest.raises(SystemExit):
         detectors.options(["--only", "vader,nobody"])
     assert "no such detector: nobody" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        detectors.options(["--quick", "--write"])
+    assert "nothing to write down" in capsys.readouterr().err
     monkeypatch.delenv("CROSSRISK_DATA")
     with pytest.raises(SystemExit):
         detectors.options([])
