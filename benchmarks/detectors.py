@@ -2,7 +2,7 @@
 
 ::
 
-    CROSSRISK_DATA=FOLDER python -m benchmarks.detectors [--only crossrisk,lists,vader] [--fp32 FILE] [--write]
+    CROSSRISK_DATA=FOLDER python -m benchmarks.detectors [--only lists,vader] [--fp32 FILE] [--write]
 
 The sets are found through the variable CROSSRISK_DATA; the others are installed on first use into
 environments of their own under `.tools/peers`. Same texts, same run, one thread. Eight bits are compared with
