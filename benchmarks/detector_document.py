@@ -17,7 +17,7 @@ INTRODUCTION = """# Detectors beside others
 
 Each head of the encoder on sets it was not trained on, beside the classifiers of others that install
 offline: same texts, same run, one thread. Written by `python -m benchmarks.detectors --write`, which finds
-the sets through CROSSRISK_DATA; weights of checksum {sha256}.
+the sets through CROSSRISK_DATA (and with `--fp32` compares eight bits with thirty-two); weights {sha256}.
 
 * Where nothing else is said, *recall* and *false positives* are at the threshold that each detector ships:
   for CrossRisk the one that {rate} of the held-back negatives of its training exceed; for tox-block, which

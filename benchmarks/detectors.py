@@ -158,7 +158,7 @@ def main() -> None:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             text = run(Sets(Path(os.environ["CROSSRISK_DATA"])), given.weights, given.fp32, plan, progress)
     except ConfigError as error:
-        raise SystemExit(f"{error}; see docs/model-card.md for how the weights are made") from error
+        raise SystemExit(f"{error} (sets: CROSSRISK_DATA, weights: --weights)") from error
     print(text)
     if given.write:
         (ROOT / "docs" / "detectors.md").write_text(introduction(given.weights, given.rate) + text + "\n")
