@@ -6,12 +6,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from rich.console import Console
 
 from benchmarks.environments import ROOT, environment
-from gateway.text.encoder import BATCH, Judgement, Model
+from gateway.text.encoder_model import Judgement, Model
 from gateway.text.harm import harm_labels
 from gateway.text.injection import injection_spans
 from gateway.text.private_request import asks_for_personal_data
@@ -19,9 +19,6 @@ from gateway.text.refusal import is_refusal
 from gateway.text.sentiment import negativity
 from gateway.text.training.sets import Test
 from gateway.types import Detection
-
-if TYPE_CHECKING:
-    from gateway.text.encoder import Floats
 
 Advance = Callable[[float], None]
 OURS = "CrossRisk"
@@ -92,22 +89,14 @@ class CrossRisk:
         return head in self.model.heads or head in self.model.pair_heads
 
     def read(self, texts: Sequence[str], advance: Advance) -> None:
-        """In batches of like length; long texts in windows, as in the gateway."""
+        """Window by window, as in the gateway on a CPU."""
         import numpy as np
 
-        windows = [(owner, one) for owner, text in enumerate(texts) for one in self.model.windows(text)]
-        windows.sort(key=lambda own: len(own[1]))
-        embeddings: list[list[Floats]] = [[] for _ in texts]
-        logits: list[list[Floats]] = [[] for _ in texts]
-        for at in range(0, len(windows), BATCH):
-            batch = windows[at : at + BATCH]
-            read = self.model.read([window for _, window in batch])
-            for (owner, _), embedding, logit in zip(batch, *read, strict=True):
-                embeddings[owner].append(embedding)
-                logits[owner].append(logit)
-            advance(len(batch) * len(texts) / len(windows))
-        for text, *own in zip(texts, embeddings, logits, strict=True):
-            self._judged[text] = self.model.judgement(*map(np.stack, own))
+        for text in texts:
+            windows = self.model.windows(text)
+            read = zip(*(self.model.read([window.ids]) for window in windows), strict=True)
+            self._judged[text] = self.model.judgement(windows, *map(np.concatenate, read))
+            advance(1)
 
     def answers(self, test: Test) -> Answers:
         """By one head."""
@@ -117,7 +106,7 @@ class CrossRisk:
         """By one head, flagging above another of its thresholds."""
         scores = [self._score(test, index) for index in range(len(test.texts))]
         threshold = self.model.thresholds[test.head][rate]
-        return Answers(scores, [score > threshold for score in scores])
+        return Answers(scores, [score >= threshold for score in scores])
 
     def _score(self, test: Test, index: int) -> float:
         own = self._judged[test.texts[index]]

@@ -8,16 +8,20 @@ from collections.abc import Callable, Sequence
 from benchmarks.detector_answers import OURS, SIXTY_WORDS, Peer
 from benchmarks.detector_tables import number
 from benchmarks.overhead import markdown
-from gateway.text.encoder import BATCH, Encoder, Model
+from gateway.text.encoder import Encoder
+from gateway.text.encoder_model import Model
 from gateway.text.training.sets import Test
 
+TOGETHER = 16
+"""Windows that are read at once, to see what that gains."""
 ROUNDS = 5
 """As in the peers' probe."""
 
 
 def judge(model: Model, text: str) -> None:
     """Everything that a text costs: tokens, the encoder, all heads."""
-    model.judgement(*model.read(model.windows(text)))
+    windows = model.windows(text)
+    model.judgement(windows, *model.read([window.ids for window in windows]))
 
 
 def median(work: Sequence[Callable[[], object]], calls: int) -> list[float]:
@@ -48,17 +52,22 @@ def times_table(model: Model | None, peers: Sequence[Peer], calls: int) -> str:
 
 def batches_table(model: Model, calls: int) -> str:
     """What it gains to read texts together, and what the queue costs one that comes alone."""
-    windows = model.windows(SIXTY_WORDS)
+    windows = [window.ids for window in model.windows(SIXTY_WORDS)]
     alone, together = median(
-        [lambda: model.read(windows), lambda: model.read(windows * BATCH)], max(calls // 4, 5)
+        [lambda: model.read(windows), lambda: model.read(windows * TOGETHER)], max(calls // 4, 5)
     )
     direct, queued, rush = asyncio.run(_queued(model, max(calls // 20, 3)))
     rows = [["what", "ms"]]
     rows += [["one text, the encoder alone", f"{alone:.2f}"]]
-    rows += [[f"a text of a batch of {BATCH}", f"{together / BATCH:.2f} ({alone * BATCH / together:.2f}×)"]]
+    rows += [
+        [
+            f"a text of a batch of {TOGETHER}",
+            f"{together / TOGETHER:.2f} ({alone * TOGETHER / together:.2f}×)",
+        ]
+    ]
     rows += [["one text, called directly", f"{direct:.2f}"]]
     rows += [["one text, through the queue while nothing waits", f"{queued:.2f}"]]
-    rows += [[f"{BATCH} texts at once through the queue, until the last is done", f"{rush:.2f}"]]
+    rows += [[f"{TOGETHER} texts at once through the queue, until the last is done", f"{rush:.2f}"]]
     return markdown(rows)
 
 
@@ -69,7 +78,7 @@ async def _queued(model: Model, turns: int) -> list[float]:
     for number_of_round in range(ROUNDS):
         spent: list[list[float]] = [[], [], []]
         for turn in range(turns):
-            fresh = [f"{SIXTY_WORDS} {number_of_round} {turn} {one}" for one in range(BATCH + 2)]
+            fresh = [f"{SIXTY_WORDS} {number_of_round} {turn} {one}" for one in range(TOGETHER + 2)]
             began = time.perf_counter()
             judge(model, fresh[0])
             spent[0].append((time.perf_counter() - began) * 1e3)

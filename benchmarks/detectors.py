@@ -26,7 +26,7 @@ from benchmarks.detector_document import BATCHES, BITS, COMPARED, TIMES, documen
 from benchmarks.detector_tables import Result, sample
 from benchmarks.environments import ROOT
 from gateway.errors import ConfigError
-from gateway.text.encoder import FOLDER, Model
+from gateway.text.encoder_model import FOLDER, Model
 from gateway.text.training.sets import Sets, Test, testing
 
 NAMES = ("crossrisk", "lists", *PEERS)

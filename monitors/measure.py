@@ -139,7 +139,7 @@ def heads_say(text: str, *heads: str) -> bool:
 
 
 def judgement(text: str) -> Judgement | None:
-    """What the encoder says of `text`, read once in this process; None where it is off or there is no text."""
+    """What the encoder says of `text`; None where it is off or there is no text."""
     encoder = shared()
     return None if encoder is None or not text.strip() else encoder.judge_now(text)
 

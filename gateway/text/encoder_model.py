@@ -52,6 +52,7 @@ class Judgement:
 class Model:
     """Numbers in, numbers out. Safe to use from several threads.
 
+    thresholds: by head and by share of benign texts ("1%", "5%"), the score that so many of them exceed.
     Raises ConfigError where the device cannot be had or a file is missing.
     """
 
@@ -69,6 +70,10 @@ class Model:
         self._points = {
             head: (float(own["scale"]), float(own["shift"]), float(described["thresholds"][head]["1%"]))
             for head, own in described["calibration"].items()
+        }
+        self.thresholds: Mapping[str, Mapping[str, float]] = {
+            head: {rate: about_half(value, own["1%"]) for rate, value in own.items()}
+            for head, own in described["thresholds"].items()
         }
         self.window = int(described["window"])
         self._words = Tokenizer.from_file(str(folder / "tokenizer.json"))

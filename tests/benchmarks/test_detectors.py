@@ -32,7 +32,8 @@ from benchmarks.detector_answers import (
     WordLists,
 )
 from benchmarks.detector_tables import Result, sample
-from gateway.text.encoder import FOLDER, Model
+from gateway.text.encoder_model import FOLDER, Model, Window
+from gateway.text.phrases import Span
 from gateway.text.training.sets import Sets, Test
 
 np = pytest.importorskip("numpy", reason="the encoder's extra [onnx] is not installed")
@@ -70,12 +71,12 @@ class ToyModel(Model):
         self.heads = ("injection", "toxicity")
         self.pair_heads = {"harmful_compliance": (np.ones(8, dtype=np.float32), -4.0)}
         self.thresholds = {head: {"1%": 0.9, "5%": 0.3} for head in (*self.heads, "harmful_compliance")}
-        self._calibration = dict.fromkeys(self.thresholds, (1.0, 0.0))
+        self._points = dict.fromkeys(self.thresholds, (1.0, 0.0, 0.5))
         self.window = 6
 
-    def windows(self, text: str) -> list[list[int]]:
+    def windows(self, text: str) -> list[Window]:
         ids = [7 if word == "bad" else 1 for word in text.split()]
-        return [ids[at : at + 4] for at in range(0, len(ids), 4)]
+        return [Window(ids[at : at + 4], Span(at, at + 4)) for at in range(0, len(ids), 4)]
 
     def read(self, windows: Sequence[Sequence[int]]):  # type: ignore[no-untyped-def]
         hit = np.array([[4.0 if 7 in window else -4.0] for window in windows], dtype=np.float32)
