@@ -133,19 +133,27 @@ class Encoder:
 
     async def _work(self) -> None:
         """Read until nothing waits."""
+        try:
+            while batch := self._next_batch():
+                await self._read(batch)
+        except Exception as error:  # whatever it is, nobody may be left waiting
+            self._queue.clear()
+            for work in list(self._in_work.values()):
+                self._fail(work, error)
+
+    async def _read(self, batch: _Batch) -> None:
         loop = asyncio.get_running_loop()
-        while batch := self._next_batch():
-            try:
-                read = await loop.run_in_executor(self._executor, self.model.read, batch.ids)
-            except Exception as error:
-                for work, _ in batch.windows:
-                    self._fail(work, error)
-                continue
-            self.windows_read += len(batch.windows)
-            for row, (work, index) in enumerate(batch.windows):
-                work.done[index] = (read[0][row : row + 1], read[1][row : row + 1])
-                if len(work.done) == len(work.windows):
-                    self._finish(work)
+        try:
+            read = await loop.run_in_executor(self._executor, self.model.read, batch.ids)
+        except Exception as error:
+            for work, _ in batch.windows:
+                self._fail(work, error)
+            return
+        self.windows_read += len(batch.windows)
+        for row, (work, index) in enumerate(batch.windows):
+            work.done[index] = (read[0][row : row + 1], read[1][row : row + 1])
+            if len(work.done) == len(work.windows):
+                self._finish(work)
 
     def _next_batch(self) -> _Batch | None:
         """Windows of the text that waits longest, and those of others that can be read with them."""

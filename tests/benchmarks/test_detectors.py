@@ -33,6 +33,7 @@ from benchmarks.detector_answers import (
 )
 from benchmarks.detector_tables import Result, sample
 from gateway.text.encoder_model import FOLDER, Model, Window
+from gateway.text.onnx_session import Placement
 from gateway.text.phrases import Span
 from gateway.text.training.sets import Sets, Test
 
@@ -73,6 +74,7 @@ class ToyModel(Model):
         self.thresholds = {head: {"1%": 0.9, "5%": 0.3} for head in (*self.heads, "harmful_compliance")}
         self._points = dict.fromkeys(self.thresholds, (1.0, 0.0, 0.5))
         self.window = 6
+        self.placement = Placement("cpu")
 
     def windows(self, text: str) -> list[Window]:
         ids = [7 if word == "bad" else 1 for word in text.split()]

@@ -188,6 +188,18 @@ async def test_a_failing_model_fails_those_who_asked_and_nobody_else(model: Mode
     assert (await encoder.judge("Good morning.")).scores["injection"] < 0.5
 
 
+async def test_a_fault_leaves_nobody_waiting(model: Model) -> None:
+    class Forgetful(Watched):
+        def judgement(self, windows, embeddings, logits):  # type: ignore[no-untyped-def]
+            raise KeyError("a head")
+
+    encoder = Encoder(Forgetful())
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                await encoder.judge("Good morning.")
+
+
 async def test_a_score_does_not_depend_on_who_else_asks(model: Model) -> None:
     alone = await Encoder(model).judge(ATTACK)
     crowd = Encoder(model)
