@@ -9,8 +9,11 @@ from importlib import import_module
 
 from gateway.text.rules import Check, Rule
 
-_DIGITS = r"\b\d(?:[ .\-/]?\d){7,17}\b"
+DIGITS = r"\b\d(?:[ .\-/]?\d){7,17}\b"
 """One pattern for all numbers of eight to eighteen digits, so that it is searched for once."""
+
+_RIC = r"\b[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9X]\b"
+"""Place, date of birth, number: a Chinese resident."""
 
 
 def _valid(module: str, least: int = 0) -> Check:
@@ -18,15 +21,19 @@ def _valid(module: str, least: int = 0) -> Check:
     is_valid: Callable[[str], bool] = import_module(f"stdnum.{module}").is_valid
 
     def check(text: str) -> int:
-        size = sum(c.isalnum() for c in text)
-        return len(text) if size >= least and is_valid(text) else 0
+        if sum(c.isalnum() for c in text) < least:
+            return 0
+        try:
+            return len(text) if is_valid(text) else 0
+        except LookupError:  # of some numbers it looks up the place of issue, and takes it for granted
+            return 0
 
     return check
 
 
 def _national(module: str, *context: str) -> Rule:
     """A number that counts only beside a word for it."""
-    return Rule("national_id", _DIGITS, _valid(module), score=0.0, context=context)
+    return Rule("national_id", DIGITS, _valid(module), score=0.0, context=context)
 
 
 def _lettered(module: str, pattern: str, *context: str, score: float = 0.6) -> Rule:
@@ -49,9 +56,7 @@ RULES: tuple[Rule, ...] = (
     Rule("national_id", r"\b9\d{2}-\d{2}-\d{4}\b", _valid("us.itin"), score=0.7),
     Rule("national_id", r"\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b", _nino, score=0.7),
     _national("gb.nhs", "nhs"),
-    _national(
-        "de.idnr", "steuer-id", "steueridentifikation", "idnr", "tax id", "steuer id", "identifikationsnummer"
-    ),
+    _national("de.idnr", "steuer-id", "idnr", "tax id", "steuer id", "*identifikationsnummer"),
     _lettered(
         "fr.nir",
         r"\b[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}\b",
@@ -63,7 +68,7 @@ RULES: tuple[Rule, ...] = (
     _lettered("es.nie", r"\b[XYZ]-?\d{7}-?[A-Z]\b", "nie", score=0.7),
     _lettered("it.codicefiscale", r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", "codice fiscale", score=0.9),
     _national("nl.bsn", "bsn", "burgerservicenummer", "citizen service"),
-    _national("be.nn", "rijksregister", "registre national", "national number", "nrn", "insz"),
+    _national("be.nn", "rijksregister*", "registre national", "national number", "nrn", "insz"),
     _national("pt.nif", "nif", "contribuinte"),
     _national("pl.pesel", "pesel"),
     _national("se.personnummer", "personnummer", "personal number", "swedish id"),
@@ -71,7 +76,7 @@ RULES: tuple[Rule, ...] = (
     _national("dk.cpr", "cpr", "personnummer"),
     _lettered("fi.hetu", r"\b\d{6}[-+A]\d{3}[0-9A-Y]\b", "henkilötunnus", "hetu", score=0.7),
     _lettered("ch.ssn", r"\b756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}\b", "ahv", "avs", score=0.8),
-    _national("at.vnr", "sozialversicherung", "svnr", "svnummer"),
+    _national("at.vnr", "sozialversicherung*", "svnr", "svnummer"),
     _lettered("ie.pps", r"\b\d{7}[A-W][ABHWTX]?\b", "pps", score=0.6),
     _national("cz.rc", "rodné číslo", "rodne cislo", "birth number"),
     _national("ro.cnp", "cnp", "cod numeric"),
@@ -84,7 +89,8 @@ RULES: tuple[Rule, ...] = (
     _national("za.idnr", "south african id", "id number", "rsa id"),
     _national("in_.aadhaar", "aadhaar", "aadhar", "uidai"),
     _lettered("in_.pan", r"\b[A-Z]{3}[PCHFATBLJG][A-Z]\d{4}[A-Z]\b", "pan", "income tax", score=0.6),
-    _lettered("cn.ric", r"\b\d{17}[0-9X]\b", "身份证", "resident identity", score=0.7),
+    # Ends in a check character over all; of its beginnings stdnum knows those of some years only.
+    _lettered("iso7064.mod_11_2", _RIC, "身份证", "resident identity", score=0.7),
     _lettered("kr.rrn", r"\b\d{6}-[1-4]\d{6}\b", "resident registration", "주민", score=0.7),
     _national("th.pin", "thai id", "เลขประจำตัว", "national id"),
     _national("ca.sin", "sin", "social insurance"),
@@ -99,13 +105,21 @@ RULES: tuple[Rule, ...] = (
         "passport",
         r"\b[A-Z]{0,3}\d{6,9}[A-Z]?\b",
         score=0.0,
-        context=("passport", "passeport", "reisepass", "pasaporte"),
+        context=("passport*", "passeport*", "reisepass*", "pasaporte*"),
     ),
     Rule(
         "bank_account",
-        _DIGITS,
+        DIGITS,
         score=0.0,
-        context=("account number", "account no", "acct", "bank account", "account #", "kontonummer", "a/c"),
+        context=(
+            "account number*",
+            "account no",
+            "acct*",
+            "bank account*",
+            "account #",
+            "*kontonummer",
+            "a/c",
+        ),
         context_score=0.7,
     ),
     Rule(
@@ -113,14 +127,14 @@ RULES: tuple[Rule, ...] = (
         r"\b\d{9}\b",
         _valid("us.rtn"),
         score=0.0,
-        context=("routing", "aba ", "rtn"),
+        context=("routing", "aba", "rtn"),
         context_score=0.8,
     ),
     Rule(
         "bank_account",
         r"\b\d{2}-\d{2}-\d{2}\b",
         score=0.0,
-        context=("sort code", "sortcode"),
+        context=("sort code*", "sortcode*"),
         context_score=0.8,
     ),
     Rule(
@@ -137,15 +151,15 @@ RULES: tuple[Rule, ...] = (
         lambda text: len(text) if sum(c.isdigit() for c in text) >= 4 else 0,
         score=0.0,
         context=(
-            "driver's licen",
-            "drivers licen",
-            "driving licen",
-            "driver licen",
-            "license number",
-            "licence number",
+            "driver's licen*",
+            "drivers licen*",
+            "driving licen*",
+            "driver licen*",
+            "license number*",
+            "licence number*",
         ),
         context_score=0.7,
     ),
-    Rule("device", _DIGITS, _valid("imei", 15), score=0.0, context=("imei",)),
+    Rule("device", DIGITS, _valid("imei", 15), score=0.0, context=("imei*",)),
 )
 """Numbers of persons and of their accounts."""

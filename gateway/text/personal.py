@@ -1,13 +1,13 @@
 """Personal data and secrets: who one is, where one can be reached, what one pays and signs in with."""
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable
 
-import phonenumbers
 from stdnum import bitcoin, iban, luhn
 
-from gateway.text import identifiers, secrets
+from gateway.text import identifiers, phones, secrets
 from gateway.text.rules import Rule, RuleSet
 
 
@@ -30,14 +30,6 @@ def _is_iban(text: str) -> bool:
     return bool(iban.is_valid(text))
 
 
-def _phone(candidate: str) -> int:
-    try:
-        number = phonenumbers.parse(candidate, "US")
-    except phonenumbers.NumberParseException:
-        return 0
-    return len(candidate) if phonenumbers.is_possible_number(number) else 0
-
-
 _DOMAIN = r"[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}\b"
 
 # The lines of a key, then a last one that may be long. Written so that each text can be had in one
@@ -53,7 +45,7 @@ _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|"
     r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
 )
-_BORN = ("born", "birth", "dob", "d.o.b", "geboren", "geburtsdatum", "naissance", "nacimiento")
+_BORN = ("born", "birth*", "dob", "d.o.b", "geboren", "geburt*", "naissance", "nacimiento")
 _DATES = (
     r"\b\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})\b",
     r"\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b",
@@ -96,23 +88,39 @@ def _coin(text: str) -> int:
     return len(text) if bitcoin.is_valid(text) else 0
 
 
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def _base58(text: str) -> int:
+    """Accepts what ends in four bytes of the double SHA-256 of the rest, as Bitcoin's base58check has it."""
+    number = 0
+    for character in text:
+        number = number * 58 + BASE58.index(character)
+    size = len(text) - len(text.lstrip("1")) + (number.bit_length() + 7) // 8
+    data = number.to_bytes(size, "big")
+    proof = hashlib.sha256(hashlib.sha256(data[:-4]).digest()).digest()[:4]
+    return len(text) if proof == data[-4:] else 0
+
+
 PERSONAL = RuleSet(
     [
         Rule("email", r"[A-Za-z0-9._%+-]{1,64}@" + _DOMAIN),
         Rule("card", r"\b\d(?:[ -]?\d){12,18}\b", lambda text: _longest(text, _is_card)),
         Rule("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", lambda text: _longest(text, _is_iban)),
-        Rule("phone", r"\+\d(?:[ .()-]{0,2}\d){6,14}\b", _phone),
-        Rule("phone", r"(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b", _phone),
+        *phones.RULES,
         Rule("ip_address", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _address, score=0.7),
         Rule("ip_address", r"\b(?:[0-9A-Fa-f]{1,4}:){1,7}(?::?[0-9A-Fa-f]{1,4}){1,7}\b", _address, score=0.8),
         *(Rule("mac_address", rf"\b(?:[0-9A-Fa-f]{{2}}{sign}){{5}}[0-9A-Fa-f]{{2}}\b") for sign in ":-"),
-        Rule("crypto_address", r"\b[13][A-HJ-NP-Za-km-z1-9]{25,34}\b", _coin),
+        # Bitcoin, Litecoin, Dogecoin, Dash, Tron and Zcash by what their addresses begin with.
+        Rule("crypto_address", r"\b(?:[13LMDXT]|t[13])[A-HJ-NP-Za-km-z1-9]{25,34}\b", _base58),
         Rule("crypto_address", r"\bbc1[02-9ac-hj-np-z]{11,71}\b", _coin),
         Rule("crypto_address", r"\b0x[0-9a-fA-F]{40}\b", score=0.9),
         *(Rule("date_of_birth", pattern, _date, score=0.0, context=_BORN) for pattern in _DATES),
         *(Rule("address", pattern, score=0.7) for pattern in _ADDRESSES),
         *identifiers.RULES,
         *secrets.RULES,
+        Rule("private_key", r"\b[5KL][A-HJ-NP-Za-km-z1-9]{50,51}\b", _base58),
+        Rule("private_key", r"\bxprv[A-HJ-NP-Za-km-z1-9]{107}\b", _base58),
         Rule("private_key", f"{_KEY_BEGIN}{_KEY_BODY}(?:{_KEY_END})?", opening="-----BEGIN "),
     ]
 )

@@ -194,26 +194,62 @@ def _random_rest(opening: str) -> Check:
     return lambda text: len(text) if least(text[len(opening) :]) else 0
 
 
+def _is_chosen(text: str) -> bool:
+    """Whether it looks made up to be guessed by nobody: no word, no sentence, no mask."""
+    letters = "".join(filter(str.isalpha, text))
+    signs = text.replace("-", "", 1).replace("_", "", 1)  # case-sensitive, not_set
+    odd = not signs.isalpha() or not (letters.islower() or letters.isupper() or letters.istitle())
+    return odd and len(text) >= 4 and len(set(text)) > 2 and not _PLACEHOLDER.search(text)
+
+
 def _chosen(text: str) -> int:
-    """A password that somebody says: something with a digit or a sign in it, and no sentence."""
-    text = text.rstrip(".,!?;:)")
-    odd = any(not c.isalpha() for c in text) or any(c.isupper() for c in text[1:])
-    return len(text) if odd and len(text) >= 4 and not text.isdigit() | text.startswith("*") else 0
+    """A password that somebody says."""
+    text = text.rstrip(".,?;:)")
+    return len(text) if _is_chosen(text) and not (text.isdigit() and len(text) < 6) else 0
+
+
+def _chosen_with_digits(text: str) -> int:
+    """A password that follows the word for it at once, where most that does is no password."""
+    size = _chosen(text)
+    mixed = any(c.isdigit() for c in text[:size]) and any(c.isalpha() for c in text[:size])
+    return size if mixed and size >= 6 else 0
+
+
+def _assigned(text: str) -> int:
+    """The value of a setting: nothing that is the name of another, or stands for one."""
+    telling = any(c.isdigit() or c in "!@#$%^&*+/=~" for c in text) or entropy(text) > 4
+    return _random(2.8)(text) if telling and not _PLACEHOLDER.search(text) else 0
 
 
 def _pin(text: str) -> int:
     return len(text)
 
 
+_PLACEHOLDER = re2.compile(
+    r"^[A-Za-z_.]+[\[(]|(?i:your|example|placeholder|changeme|change_me|insert|redacted|dummy|x{4}|\*{3}|\.{3}|\$\{|\{\{|<[a-z])"
+)
 _NAME = (
     r"(?:api[_-]?key|apikey|secret|access[_-]?key|auth[_-]?token|token|passw(?:or)?d|pwd|"
     r"private[_-]?key|credentials?)[A-Za-z_]{0,12}"
 )
 _KEYED = _NAME + r"[\"']?\s{0,3}(?::=|=>|=|:)\s{0,3}[\"'`]?"
+_WORD_FOR_IT = (
+    r"\b(?:pass ?words?|passwd|pass ?phrase|pass ?code|pwd|pw|passwort|kennwort|mot de passe|contraseña|"
+    r"senha|wachtwoord)"
+)
 _SAID = (
-    r"\b(?:pass ?words?|passwd|pass ?phrase|pass ?code|pwd|pw)\b"
-    r"(?: (?:for|to|of|on) (?:[a-z0-9'.-]{1,20} ){1,4}| )?"
-    r"(?:is|was|will be|=|:|->)(?: (?:now|still|set to|probably|just))?:? {0,2}[\"'`(]?"
+    _WORD_FOR_IT + r"\b(?: (?:for|to|of|on) (?:[a-z0-9'.-]{1,20} ){1,4}| )?"
+    r"(?:is|was|will be|are|ist|lautet|est|es|é|=|:|->)(?: (?:now|still|set to|probably|just))?:? {0,2}"
+    r"[\"'`(]?"
+)
+_SET = (
+    r"\b(?:set|sets|changed?|reset|updated?|rotated?|switched) [a-z' ]{0,30}pass ?(?:word|phrase|code)s? "
+    r"(?:back )?to:? [\"'`(]?"
+)
+_AT_ONCE = _WORD_FOR_IT + r" {1,2}[\"'`(]?"
+_PAIR = (
+    r"\b(?:log ?ins?|credentials?|creds|user(?:name)?)(?: (?:is|are|was)|:| =)? {0,2}[\"'`(]?"
+    r"[^\s\"'`/:,]{1,40}[\"'`]? ?(?:[/:,]|and|with)(?: (?:the )?password)?:? {0,2}[\"'`]?"
 )
 _SAID_PIN = (
     r"\b(?:(?:pin|passcode|otp|one[ -]time code|security code)(?: (?:is|was|=)|:| =)|"
@@ -226,7 +262,6 @@ RULES: tuple[Rule, ...] = (
             "api_key",
             r"\b" + re2.escape(made.opening) + made.rest,
             check=_random_rest(made.opening),
-            opening=made.opening if len(made.opening) > 3 else "",
         )
         for made in FORMATS
     ),
@@ -244,12 +279,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "credential",
         r"[A-Za-z0-9+/=_.~!@#$%^&*-]{8,120}",
-        _random(2.8),
+        _assigned,
         lead=_KEYED,
         ignore_case=True,
         score=0.8,
     ),
     Rule("password", r"[^\s\"'`]{4,40}", _chosen, lead=_SAID, ignore_case=True, score=0.8),
+    Rule("password", r"[^\s\"'`]{4,40}", _chosen, lead=_SET, ignore_case=True, score=0.8),
+    Rule("password", r"[^\s\"'`]{6,40}", _chosen_with_digits, lead=_AT_ONCE, ignore_case=True, score=0.6),
+    Rule("password", r"[^\s\"'`]{6,40}", _chosen_with_digits, lead=_PAIR, ignore_case=True, score=0.7),
     Rule("password", r"[0-9]{3,8}\b", _pin, lead=_SAID_PIN, ignore_case=True, score=0.7),
 )
 """Keys by their beginnings, and secrets by what is said before them."""

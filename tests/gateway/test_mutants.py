@@ -47,21 +47,23 @@ MUTANTS = {
     ),
     "holds back one character less at a glance": Mutant(
         "text/rules.py",
-        "            return len(text) - begin\n",
-        "            return len(text) - begin - 1\n",
+        "return most if most <= LOOSE else None",
+        "return max(most - 1, 0) if most <= LOOSE else None",
     ),
     "takes a match at the very end for nothing": Mutant(
-        "text/rules.py", "return 0 if self._nothing(text, begin) else None", "return 0"
+        "text/rules.py",
+        "if not self.screen.clean(text, start):",
+        "if not final and not self.screen.clean(text, start):",
     ),
     "takes a match for a prefix": Mutant(
         "text/rules.py",
-        "if found.end() != len(text):",
+        "if not self.screen.clean(text, start):",
         "if False:",
     ),
     "holds back one character less": Mutant(
-        "text/rules.py",
-        "len(tail) - int(self._tail.search(_searchable(tail)).start())",
-        "max(len(tail) - int(self._tail.search(_searchable(tail)).start()) - 1, 0)",
+        "text/automata.py",
+        "return len(text) - int(self._tail.search(searchable(text), start).start())",
+        "return max(len(text) - int(self._tail.search(searchable(text), start).start()) - 1, 0)",
         "tests/gateway/test_rules.py",
     ),
     "looks too short a way back": Mutant(
@@ -72,8 +74,8 @@ MUTANTS = {
     ),
     "closes repeats one too early": Mutant(
         "text/prefix.py",
-        "max(_bounded(high), 1) - 1",
-        "max(_bounded(high), 2) - 2",
+        "max(high, 1) - 1",
+        "max(high, 2) - 2",
         "tests/gateway/test_rules.py",
     ),
     "leaves out the prefixes of what comes first": Mutant(
@@ -83,7 +85,19 @@ MUTANTS = {
         "tests/gateway/test_rules.py",
     ),
     "sees a block of a long text only": Mutant(
-        "text/rules.py", "limit + reach + 1", "limit", "tests/gateway/test_rules.py"
+        "text/rule.py", "limit + self.reach + 1", "limit", "tests/gateway/test_rules.py"
+    ),
+    "forgets the word that a number needs": Mutant(
+        "text/rules.py", "max(start - NEAR - 1, 0)", "start", "tests/gateway/test_rules.py"
+    ),
+    "waits no longer than is cheap": Mutant(
+        "text/rules.py", "most if most <= LOOSE else self._needed(tail)", "0", "tests/gateway/test_rules.py"
+    ),
+    "forgets what only began": Mutant(
+        "text/rules.py",
+        "most = len(tail) - int(self._openings.search(searchable(tail)).start())",
+        "most = 0",
+        "tests/gateway/test_rules.py",
     ),
     "flags what was written, not what came": Mutant(
         "lane.py",

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigError
 from gateway.text.personal import PERSONAL
 from gateway.text.prefix import max_length, prefix_form
-from gateway.text.rules import Rule, RuleSet
+from gateway.text.rules import NEAR, Rule, RuleSet
+from tests.gateway.text.samples import released
 
 PATTERNS = [
     r"\bab?c\b",
@@ -152,4 +153,34 @@ def test_a_rule_with_an_opening_waits_for_all_of_it() -> None:
     assert {text: rules.pending(text) for text in pending} == pending
     assert rules.glance("x <") == 1
     assert rules.glance("x << y") is None
-    assert [found.label for found in rules.find("ab <<c>> ab")] == ["ab", "ab", "block"]
+    assert [found.label for found in rules.find("ab <<c>> ab")] == ["ab", "block", "ab"]
+
+
+def test_a_rule_needs_its_word_however_the_text_comes() -> None:
+    rules = RuleSet([Rule("room", r"\b\d{3}\b", score=0.0, context=("room*",))])
+    for text in ("in room 214 it is", "rooms: 214", "in the lobby 214", "a broom 214"):
+        whole = [(found.start, found.end) for found in rules.find(text)]
+        assert bool(whole) == (" room" in f" {text}")
+        for size in (1, 2, 3):
+            for out in released(rules, text, [size] * len(text)):
+                assert not [span for span in whole if span[0] < out < span[1]]
+    assert rules.glance("in the lobby 21") == 0, "without its word it holds nothing back"
+    assert rules.glance("in room 21") == 2
+
+
+def test_a_word_counts_only_so_near() -> None:
+    rules = RuleSet([Rule("room", r"\b\d{3}\b", score=0.2, context=("room",))])
+    for gap in (NEAR - 4, NEAR - 3):
+        text = f"room{' ' * gap}214"
+        assert [found.score for found in rules.find(text)] == [0.9 if gap <= NEAR - 4 else 0.2]
+        assert rules.find(text, len(text) - 3) == rules.find(text)
+    assert [found.score for found in rules.find(f"room{' ' * (NEAR - 4)}2145, 314")] == [0.2]
+
+
+def test_a_long_wait_is_as_long_as_the_rule_needs() -> None:
+    rules = RuleSet([Rule("run", r"\b[ab]{10,40}!"), Rule("long", r"bbb-[a-z]{30,40}>")])
+    assert rules.pending("so: " + "ab" * 15) == 30
+    assert rules.pending("so: " + "ab" * 20) == 40
+    assert rules.pending("so: " + "ab" * 21) == 0, "too long for it, though not for its loosened form"
+    assert rules.glance("so: " + "ab" * 21) is None
+    assert rules.pending("so: " + "ab" * 21 + "bb") == 3, "but for what another may begin with"
