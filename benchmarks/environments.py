@@ -9,6 +9,7 @@ from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
 PEERS = {
+    "detect_secrets": ("detect-secrets==1.5.0",),
     "http": (
         "aiohttp==3.14.5",
         "granian[uvloop]==2.8.7",
@@ -22,6 +23,7 @@ PEERS = {
     "litellm": ("litellm[proxy]==1.106.2",),
     "metatron": ("metatronnanoguard==0.1.0", "torch==2.13.0"),
     "nemo": ("nemoguardrails==0.24.1",),
+    "presidio": ("presidio-analyzer==2.2.366",),
     "profanity-check": ("alt-profanity-check==1.9.1",),
     "prompt-guardrail": ("prompt-guardrail==1.0.1", "scikit-learn==1.7.2"),
     "securevector": ("securevector-guardian-model==1.4.0",),

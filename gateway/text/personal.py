@@ -23,7 +23,12 @@ def _longest(candidate: str, accepted: Callable[[str], bool]) -> int:
 
 def _is_card(text: str) -> bool:
     digits = text.replace(" ", "").replace("-", "")
-    return 13 <= len(digits) <= 19 and digits[0] in "23456" and bool(luhn.is_valid(digits))
+    issued = digits[0] in "23456" or (len(digits) == 15 and digits[:4] in {"1800", "2131"})
+    return 13 <= len(digits) <= 19 and issued and bool(luhn.is_valid(digits))
+
+
+def _maestro(text: str) -> int:
+    return len(text) if text[0] in "56" and luhn.is_valid(text) else 0
 
 
 def _is_iban(text: str) -> bool:
@@ -59,12 +64,13 @@ _STREET = (
 _CAPITALISED = r"[A-Z][A-Za-z'.-]{1,20}"
 _ADDRESSES = (
     rf"\b\d{{1,5}}[A-Za-z]?,? (?:[NSEW]\.? )?(?:{_CAPITALISED} ){{1,3}}{_STREET}",
-    r"\b[A-ZÄÖÜ][a-zäöüß-]{2,20}(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer) \d{1,4}[a-z]?\b",
+    r"\b[A-ZÄÅÖØÜ][a-zäåéöøüß-]{2,20}(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|straat|laan|plein|gracht|"
+    r"kade|gatan|vägen|gata|veien|vegen|vej|gade|katu|tie|polku),? \d{1,4}[A-Za-z]?\b",
     r"\b\d{1,4},? (?:rue|avenue|boulevard|place|chemin|impasse|quai|via|calle) "
     r"(?:d[eu] |de la |des )?[A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}(?: [A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}){0,2}\b",
-    r"\b(?:Via|Calle|Rua|Viale|Piazza|Plaza|Avenida) "
+    r"\b(?:Via|Calle|Rua|Viale|Piazza|Plaza|Avenida|Ulica|ul\.) (?:d[aeo]s? |del |de la |della )?"
     r"[A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}(?: [A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}){0,2},? \d{1,4}\b",
-    r"\bP\.? ?O\.? Box \d{1,6}\b",
+    r"\b(?:P\.? ?O\.? Box|(?:Unit|PSC) \d{1,5},? Box|(?:Apt|Suite|Ste|Apartment)\.?) #?\d{1,6}[A-Z]?\b",
 )
 
 
@@ -102,11 +108,16 @@ def _base58(text: str) -> int:
     return len(text) if proof == data[-4:] else 0
 
 
+_IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b"
+
 PERSONAL = RuleSet(
     [
         Rule("email", r"[A-Za-z0-9._%+-]{1,64}@" + _DOMAIN),
         Rule("card", r"\b\d(?:[ -]?\d){12,18}\b", lambda text: _longest(text, _is_card)),
-        Rule("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", lambda text: _longest(text, _is_iban)),
+        Rule(
+            "card", r"\b\d{12}\b", _maestro, score=0.0, context=("card*", "credit", "debit", "cc", "maestro")
+        ),
+        Rule("iban", _IBAN, lambda text: _longest(text, _is_iban), ignore_case=True),
         *phones.RULES,
         Rule("ip_address", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _address, score=0.7),
         Rule("ip_address", r"\b(?:[0-9A-Fa-f]{1,4}:){1,7}(?::?[0-9A-Fa-f]{1,4}){1,7}\b", _address, score=0.8),

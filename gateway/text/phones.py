@@ -39,6 +39,8 @@ _SPOKEN_OF = (
     "voicemail",
     "contact number",
     "reach me",
+    "answering",
+    "message*",
 )
 
 
@@ -63,14 +65,26 @@ def _international(candidate: str) -> int:
     return len(candidate) if phonenumbers.is_possible_number(number) else 0
 
 
+def _dialled(candidate: str) -> int:
+    """Accepts a number with the prefix that is dialled for abroad, which other numbers may begin with too."""
+    try:
+        number = phonenumbers.parse("+" + candidate.lstrip("0 -"))
+    except phonenumbers.NumberParseException:
+        return 0
+    return len(candidate) if phonenumbers.is_valid_number(number) else 0
+
+
 def _national(candidate: str) -> int:
     digits = "".join(filter(str.isdigit, candidate))
     return len(candidate) if _NATIONAL.fullmatch(digits) else 0
 
 
+_EXTENSION = r"(?: ?(?:x|ext\.?) ?\d{1,6})?\b"
+
 RULES: tuple[Rule, ...] = (
-    Rule("phone", r"\+\d(?:[ .()-]{0,2}\d){6,14}\b", _international),
-    Rule("phone", r"(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b", _international),
+    Rule("phone", r"\+\d(?:[ .()-]{0,2}\d){6,14}" + _EXTENSION, _international),
+    Rule("phone", r"\b00[ -]?[1-9](?:[ .()-]{0,2}\d){7,13}" + _EXTENSION, _dialled),
+    Rule("phone", r"(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}" + _EXTENSION, _international),
     Rule(
         "phone", r"(?:\(0?\d{1,4}\)|\b\d{1,5})(?:[ ./-]{0,2}\d){5,11}\b", _national, 0.0, context=_SPOKEN_OF
     ),
