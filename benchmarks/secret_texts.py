@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 ALNUM = string.ascii_letters + string.digits
+CAPITALS = string.ascii_uppercase + string.digits
 HEX = "0123456789abcdef"
 Make = Callable[[random.Random], str]
 
@@ -59,16 +60,15 @@ def _chosen(rng: random.Random) -> str:
 
 
 TOKENS: dict[str, Make] = {
-    "AWS key id": after("AKIA", string.ascii_uppercase + string.digits, 16),
+    "AWS key id": after("AKIA", CAPITALS, 16),
     "GitHub": after("ghp_", ALNUM, 36),
     "GitLab": after("glpat-", ALNUM + "_-", 20),
     "Slack token": lambda rng: (
         f"xoxb-{rng.randrange(10**11, 10**12)}-{rng.randrange(10**11, 10**12)}-{of(ALNUM, 24)(rng)}"
     ),
-    "Slack webhook": lambda rng: "https://hooks.slack.com/services/T{}/B{}/{}".format(
-        of(string.ascii_uppercase + string.digits, 8)(rng),
-        of(string.ascii_uppercase + string.digits, 8)(rng),
-        of(ALNUM, 24)(rng),
+    "Slack webhook": lambda rng: (
+        "https://hooks.slack.com/services/"
+        f"T{of(CAPITALS, 8)(rng)}/B{of(CAPITALS, 8)(rng)}/{of(ALNUM, 24)(rng)}"
     ),
     "Stripe": after("sk_live_", ALNUM, 24),
     "SendGrid": lambda rng: f"SG.{of(ALNUM + '_-', 22)(rng)}.{of(ALNUM + '_-', 43)(rng)}",

@@ -1,7 +1,6 @@
 """Patterns as RE2 automata: exact ones, and a loose one for many patterns, all that most text needs."""
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 import re2
 
@@ -11,10 +10,22 @@ from gateway.text.prefix import loosened, prefix_form, written
 _MEMORY = 64 << 20
 
 
-def searchable(text: str) -> str | bytes:
-    """The form of `text` that RE2's binding searches fastest, with the same offsets."""
-    # The binding spends most of its time on the way from bytes to code points, which ASCII needs not.
-    return text.encode() if text.isascii() else text
+class Encoded:
+    """A text as RE2 sees it; its places are turned into code points only where somebody asks."""
+
+    __slots__ = ("data", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.data = text.encode()
+
+    def byte(self, place: int) -> int:
+        """The byte at which the code point at `place` begins."""
+        return place if len(self.data) == len(self.text) else len(self.text[:place].encode())
+
+    def place(self, byte: int) -> int:
+        """The code point that begins at `byte`."""
+        return byte if len(self.data) == len(self.text) else len(self.data[:byte].decode())
 
 
 def compile_pattern(pattern: str) -> "re2._Regexp":
@@ -23,6 +34,21 @@ def compile_pattern(pattern: str) -> "re2._Regexp":
         return re2.compile(pattern, _options())
     except re2.error as error:
         raise ConfigError(f"RE2 refuses the pattern {pattern[:200]!r}: {error}") from error
+
+
+class Which:
+    """Says which of many patterns match somewhere in a text."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._set = re2.Set.SearchSet(_options())
+        # The last matches anything: without it, no answer and no memory for one would look the same.
+        self._size = [self._set.Add(pattern) for pattern in [*patterns, ""]][-1]
+        self._set.Compile()
+
+    def matching(self, text: str) -> Sequence[int]:
+        """Their numbers, in order; all of them where RE2 has no memory for the answer."""
+        found = self._set.Match(text.encode())
+        return sorted(found)[:-1] if found else range(self._size)
 
 
 def tail_pattern(*prefixes: str) -> str:
@@ -39,37 +65,27 @@ class Screen:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         trees = [loosened(pattern) for pattern in patterns]
-        self.patterns = [f"(?:{written(tree)})" for tree in trees]
-        whole = _once(self.patterns)
+        patterns = [f"(?:{written(tree)})" for tree in trees]
         prefixes = _once(prefix_form(tree) for tree in trees)
-        self._match = compile_pattern("|".join(whole))
+        self._which = Which(patterns)
+        self._match = compile_pattern("|".join(_once(patterns)))
         self._tail = compile_pattern(tail_pattern(*prefixes))
 
     def matching(self, text: str, start: int) -> Sequence[int]:
         """Numbers of the patterns that may have a match from `start` on, in order."""
-        if self._match.search(searchable(text), start) is None:
-            return ()
-        # One character more, so that a boundary sees what precedes it. One pattern at least matches: if
-        # none does, RE2 had no memory for the answer.
-        found = self._which.Match(searchable(text[max(start - 1, 0) :]))
-        return sorted(found) if found else range(len(self.patterns))
+        return self._which.matching(text[max(start - 1, 0) :])  # one more, so that a boundary sees it
 
     def clean(self, text: str, start: int) -> bool:
         """Whether certainly no pattern has a match from `start` on."""
-        return self._match.search(searchable(text), start) is None
+        encoded = Encoded(text)
+        return self._match.search(encoded.data, encoded.byte(start)) is None
 
     def waiting(self, text: str, start: int = 0) -> int:
         """Code points at the end of `text`, from `start` on, that may become part of a match."""
         # Anchored at the end, it is searched from there backwards, and only as far as anything may wait.
-        return len(text) - int(self._tail.search(searchable(text), start).start())
-
-    @cached_property
-    def _which(self) -> "re2.Set":
-        found = re2.Set.SearchSet(_options())
-        for pattern in self.patterns:
-            found.Add(pattern)
-        found.Compile()
-        return found
+        encoded = Encoded(text)
+        found = self._tail.search(encoded.data, encoded.byte(start))
+        return len(text) - encoded.place(found.start())
 
 
 def _options() -> "re2.Options":

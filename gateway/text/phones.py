@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import phonenumbers
-import re2
 from phonenumbers import PhoneMetadata
 
+from gateway.text.automata import compile_pattern
 from gateway.text.rule import Rule
 
 _REGIONS = (
@@ -54,7 +54,7 @@ def _patterns() -> Iterator[str]:
                 yield f"(?:{prefix})?(?:{kind.national_number_pattern})"
 
 
-_NATIONAL = re2.compile("|".join(_patterns()))
+_NATIONAL = compile_pattern("|".join(_patterns()))
 
 
 def _international(candidate: str) -> int:
@@ -76,7 +76,7 @@ def _dialled(candidate: str) -> int:
 
 def _national(candidate: str) -> int:
     digits = "".join(filter(str.isdigit, candidate))
-    return len(candidate) if _NATIONAL.fullmatch(digits) else 0
+    return len(candidate) if _NATIONAL.fullmatch(digits.encode()) else 0
 
 
 _EXTENSION = r"(?: ?(?:x|ext\.?) ?\d{1,6})?\b"

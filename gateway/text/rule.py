@@ -6,7 +6,7 @@ from functools import cache
 
 import re2
 
-from gateway.text.automata import compile_pattern, searchable, tail_pattern
+from gateway.text.automata import Encoded, compile_pattern, tail_pattern
 from gateway.text.prefix import max_length, opening, parse, prefix_form, written
 from gateway.types import Detection
 
@@ -104,29 +104,36 @@ class Matcher:
     def waiting(self, text: str) -> int:
         """Code points at the end of `text` that may become part of a match, or undo one."""
         tail = text[-self.reach - 1 :]  # one more, so that a boundary sees what precedes it
-        return len(tail) - int(_shared(self._tail).search(searchable(tail)).start())
+        encoded = Encoded(tail)
+        return len(tail) - encoded.place(_shared(self._tail).search(encoded.data).start())
 
     def matches(self, text: str, start: int) -> Iterator[Detection]:
         """Every match from `start` on."""
-        # RE2's binding encodes its whole argument on every call, so a long text is searched in blocks;
-        # each sees as far past its end as a match that begins in it can reach.
+        # A long text is searched in blocks, each of which sees as far past its end as a match that begins
+        # in it can reach: what is encoded, and what is searched again, stays short.
         while start < len(text):
             base, limit = max(start - 1, 0), start + _BLOCK
-            match = self._pattern.search(searchable(text[base : limit + self.reach + 1]), start - base)
-            if match is None or (begin := base + match.start()) >= limit:
-                start = limit
-                continue
-            found = self._found(text, begin, base + match.end())
-            # A candidate that fails its check is searched again one character on, so that what is
-            # found from a position never depends on where an earlier, rejected candidate began.
-            start = begin + 1 if found is None else found.end
-            if found is not None and found.score > 0:
-                yield found
+            block = Encoded(text[base : limit + self.reach + 1])
+            while start < limit:
+                if self.opening and (start := text.find(self.opening, start)) < 0:
+                    return
+                match = self._pattern.search(block.data, block.byte(start - base))
+                begin = limit if match is None else base + block.place(match.start())
+                if match is None or begin >= limit:
+                    start = limit
+                    break
+                found = self._found(text, begin, base + block.place(match.end()))
+                # A candidate that fails its check is searched again one character on, so that what is
+                # found from a position never depends on where an earlier, rejected candidate began.
+                start = begin + 1 if found is None else found.end
+                if found is not None and found.score > 0:
+                    yield found
 
     def _found(self, text: str, begin: int, end: int) -> Detection | None:
         value = begin
         if self.rule.lead:
-            value += int(self._lead.match(text[begin:end]).end())
+            led = Encoded(text[begin:end])
+            value += led.place(self._lead.match(led.data).end())
         length = self.rule.check(text[value:end])
         if not length:
             return None
@@ -137,7 +144,8 @@ class Matcher:
             return self.rule.score
         # A character more at either side, so that a boundary sees it.
         base = max(begin - NEAR - 1, 0)
-        word = self._context.search(searchable(text[base : begin + 1]), max(begin - NEAR, 0) - base)
-        if word is None or base + word.end() > begin:
+        before = Encoded(text[base : begin + 1])
+        word = self._context.search(before.data, before.byte(max(begin - NEAR, 0) - base))
+        if word is None or base + before.place(word.end()) > begin:
             return self.rule.score
         return self.rule.context_score

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import re2
 
-from gateway.text.automata import Screen, compile_pattern, searchable, tail_pattern
+from gateway.text.automata import Encoded, Screen, Which, compile_pattern, tail_pattern
 from gateway.text.prefix import prefix_form
 from gateway.text.rule import NEAR, Check, Matcher, Rule, context_pattern
 from gateway.text.warm import LONG_RUNS, growing
@@ -108,7 +108,8 @@ class _Lot:
 
     def _needed(self, tail: str) -> int:
         """What the rules need, each for itself, but for those whose opening is not there."""
-        most = len(tail) - int(self._openings.search(searchable(tail)).start())
+        encoded = Encoded(tail)
+        most = len(tail) - encoded.place(self._openings.search(encoded.data).start())
         return max([most, *(one.waiting(tail) for one in self.matchers if one.opening in tail)])
 
     def glance(self, text: str, start: int, final: bool) -> int | None:
@@ -130,19 +131,31 @@ class _ContextLot(_Lot):
             return
         words = dict.fromkeys(word for rule in rules for word in rule.context)
         self._words = compile_pattern(context_pattern(tuple(words)))
+        self._whose = Which(context_pattern(rule.context) for rule in rules)
 
     def _applies(self, text: str, start: int) -> bool:
-        # A character more, so that a boundary sees what precedes the first that counts.
-        return self._words.search(searchable(text), max(start - NEAR - 1, 0)) is not None
+        encoded = Encoded(text)
+        return self._words.search(encoded.data, encoded.byte(_near(start))) is not None
 
     def find(self, text: str, start: int) -> list[Detection]:
-        return super().find(text, start) if self._applies(text, start) else []
+        if not self._applies(text, start):
+            return []
+        whose = self._whose.matching(text[_near(start) :])
+        found: list[Detection] = []
+        for number in set(whose).intersection(self.screen.matching(text, start)):
+            found += self.matchers[number].matches(text, start)
+        return found
 
     def pending(self, text: str) -> int:
         return super().pending(text) if self._applies(text, len(text) - self.max_length) else 0
 
     def glance(self, text: str, start: int, final: bool) -> int | None:
         return super().glance(text, start, final) if self._applies(text, start) else 0
+
+
+def _near(start: int) -> int:
+    """Where a word may stand that counts from `start` on, and a character more, which a boundary sees."""
+    return max(start - NEAR - 1, 0)
 
 
 def _bounded(literal: str) -> str:

@@ -1,6 +1,8 @@
 """Keys and tokens: what they begin with and what follows, as the providers that issue them publish it."""
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,7 +42,7 @@ _TABLE = (
     ("Alibaba Cloud", "LTAI", f"{_ALNUM}{{17,24}}{_END}"),
     ("Anthropic", "sk-ant-", f"{_WORD}{{20,200}}"),
     ("Apify", "apify_api_", f"{_ALNUM}{{36,46}}"),
-    ("Artifactory", "AKCp", f"{_ALNUM}{{60,80}}"),
+    ("Artifactory", "AKC", f"{_ALNUM}{{60,80}}"),
     ("Asana", "0/ 1/", f"[0-9]{{16}}:{_HEX}{{32}}{_END}"),
     ("Atlassian", "ATATT3 ATCTT3", "[A-Za-z0-9_=-]{60,250}"),
     ("AWS", "AKIA ASIA ABIA ACCA", f"{_UPPER}{{16}}{_END}"),
@@ -175,23 +177,29 @@ def entropy(text: str) -> float:
     >>> entropy("aaaa"), entropy("abcd")
     (0.0, 2.0)
     """
-    shares = [text.count(character) / len(text) for character in set(text)]
-    return abs(-sum(share * math.log2(share) for share in shares))
+    size = len(text)
+    return (
+        math.log2(size)
+        - sum(count * math.log2(count) for count in Counter(text).values() if count > 1) / size
+    )
+
+
+_MIXED = re.compile("[0-9]|.[A-Z]")
+_TELLING = re.compile("[0-9!@#$%^&*+/=~]")
 
 
 def _random(least: float) -> Check:
     """Accepts what has a digit, or upper case amid lower, and the entropy of a made-up string."""
 
     def check(text: str) -> int:
-        mixed = any(c.isdigit() for c in text) or any(c.isupper() for c in text[1:])
-        return len(text) if mixed and entropy(text) >= least else 0
+        return len(text) if _MIXED.search(text) and entropy(text) >= least else 0
 
     return check
 
 
 def _random_rest(opening: str) -> Check:
-    least = _random(2.5)
-    return lambda text: len(text) if least(text[len(opening) :]) else 0
+    accepts = _random(2.5)
+    return lambda text: len(text) if accepts(text[len(opening) :]) else 0
 
 
 def _is_chosen(text: str) -> bool:
@@ -199,7 +207,7 @@ def _is_chosen(text: str) -> bool:
     letters = "".join(filter(str.isalpha, text))
     signs = text.replace("-", "", 1).replace("_", "", 1)  # case-sensitive, not_set
     odd = not signs.isalpha() or not (letters.islower() or letters.isupper() or letters.istitle())
-    return odd and len(text) >= 4 and len(set(text)) > 2 and not _PLACEHOLDER.search(text)
+    return odd and len(text) >= 4 and len(set(text)) > 2 and not _PLACEHOLDER.search(text.encode())
 
 
 def _chosen(text: str) -> int:
@@ -217,8 +225,9 @@ def _chosen_with_digits(text: str) -> int:
 
 def _assigned(text: str) -> int:
     """The value of a setting: nothing that is the name of another, or stands for one."""
-    telling = any(c.isdigit() or c in "!@#$%^&*+/=~" for c in text) or entropy(text) > 4
-    return _random(2.8)(text) if telling and not _PLACEHOLDER.search(text) else 0
+    if not _MIXED.search(text) or _PLACEHOLDER.search(text.encode()):
+        return 0
+    return len(text) if entropy(text) >= (2.8 if _TELLING.search(text) else 4) else 0
 
 
 def _pin(text: str) -> int:
@@ -230,7 +239,7 @@ _PLACEHOLDER = re2.compile(
 )
 _NAME = (
     r"(?:api[_-]?key|apikey|secret|access[_-]?key|auth[_-]?token|token|passw(?:or)?d|pwd|"
-    r"private[_-]?key|credentials?)[A-Za-z_]{0,12}"
+    r"private[_-]?key|account[_-]?key|[_-]pass|credentials?)[A-Za-z_]{0,12}"
 )
 _KEYED = _NAME + r"[\"']?\s{0,3}(?::=|=>|=|:)\s{0,3}[\"'`]?"
 _WORD_FOR_IT = (

@@ -62,8 +62,8 @@ MUTANTS = {
     ),
     "holds back one character less": Mutant(
         "text/automata.py",
-        "return len(text) - int(self._tail.search(searchable(text), start).start())",
-        "return max(len(text) - int(self._tail.search(searchable(text), start).start()) - 1, 0)",
+        "return len(text) - encoded.place(found.start())",
+        "return max(len(text) - encoded.place(found.start()) - 1, 0)",
         "tests/gateway/test_rules.py",
     ),
     "looks too short a way back": Mutant(
@@ -88,14 +88,14 @@ MUTANTS = {
         "text/rule.py", "limit + self.reach + 1", "limit", "tests/gateway/test_rules.py"
     ),
     "forgets the word that a number needs": Mutant(
-        "text/rules.py", "max(start - NEAR - 1, 0)", "start", "tests/gateway/test_rules.py"
+        "text/rules.py", "return max(start - NEAR - 1, 0)", "return start", "tests/gateway/test_rules.py"
     ),
     "waits no longer than is cheap": Mutant(
         "text/rules.py", "most if most <= LOOSE else self._needed(tail)", "0", "tests/gateway/test_rules.py"
     ),
     "forgets what only began": Mutant(
         "text/rules.py",
-        "most = len(tail) - int(self._openings.search(searchable(tail)).start())",
+        "most = len(tail) - encoded.place(self._openings.search(encoded.data).start())",
         "most = 0",
         "tests/gateway/test_rules.py",
     ),
