@@ -24,6 +24,7 @@ EXTRAS = {
     "transformers": "whitebox",
     "onnxruntime": "onnx",
     "tokenizers": "onnx",
+    "spacy": "ner",
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 

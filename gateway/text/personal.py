@@ -78,7 +78,7 @@ _STREET = (
 _CAPITALISED = r"[A-Z][A-Za-z'.-]{1,20}"
 _ADDRESSES = (
     rf"\b\d{{1,5}}[A-Za-z]?,? (?:[NSEW]\.? )?(?:{_CAPITALISED} ){{1,3}}{_STREET}",
-    r"\b[A-ZÄÅÖØÜ][a-zäåéöøüß-]{2,20}(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|straat|laan|plein|gracht|"
+    r"(?:\b[A-Z]|[ÄÅÖØÜ])[a-zäåéöøüß-]{2,20}(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|straat|laan|plein|gracht|"
     r"kade|gatan|vägen|gata|veien|vegen|vej|gade|katu|tie|polku),? \d{1,4}[A-Za-z]?\b",
     r"\b\d{1,4},? (?:rue|avenue|boulevard|place|chemin|impasse|quai|via|calle) "
     r"(?:d[eu] |de la |des )?[A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}(?: [A-ZÀ-Ý][A-Za-zÀ-ÿ'-]{1,20}){0,2}\b",

@@ -118,6 +118,8 @@ def test_there_are_twelve_countries() -> None:
         ("passport X1234567", [("passport", "X1234567")]),
         ("order X1234567", []),
         ("I live at 12 Main Street", [("address", "12 Main Street")]),
+        ("an der Österlånggatan 2", [("address", "Österlånggatan 2")]),
+        ("Apt. 12, 75 Elm Road", [("address", "Apt. 12"), ("address", "75 Elm Road")]),
         ("Hauptstraße 12a", [("address", "Hauptstraße 12a")]),
         ("14 rue de la Paix, Paris", [("address", "14 rue de la Paix")]),
         ("there are 12 main streets", []),
