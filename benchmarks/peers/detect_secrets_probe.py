@@ -1,6 +1,7 @@
 """Runs in detect-secrets' own environment: all its plugins with their defaults over texts, line by line.
 
-Reads a JSON list of texts on stdin, writes for each what was found and how long that took.
+Reads a JSON list of texts on stdin, writes for each what was found and how long that took: CPU seconds of a
+second pass.
 """
 
 import json
@@ -25,12 +26,12 @@ def main() -> None:
     """Answer the texts of stdin."""
     texts, results = json.load(sys.stdin), []
     with default_settings():
-        for text in texts[:20]:
+        for text in texts:
             scan(text)
         for text in texts:
-            began = time.perf_counter()
+            began = time.thread_time()
             found = scan(text)
-            results.append({"found": found, "seconds": time.perf_counter() - began})
+            results.append({"found": found, "seconds": time.thread_time() - began})
     print("RESULTS " + json.dumps(results))
 
 

@@ -1,6 +1,7 @@
 """Runs in Presidio's own environment: its pattern recognisers over texts, without a language model.
 
-Reads a JSON list of texts on stdin, writes for each what was found and how long that took.
+Reads a JSON list of texts on stdin, writes for each what was found and how long that took: CPU seconds of a
+second pass.
 """
 
 import json
@@ -31,13 +32,13 @@ def analyzer() -> AnalyzerEngine:
 def main() -> None:
     """Answer the texts of stdin."""
     texts, engine = json.load(sys.stdin), analyzer()
-    for text in texts[:20]:
+    for text in texts:
         engine.analyze(text, language="en")
     results = []
     for text in texts:
-        began = time.perf_counter()
+        began = time.thread_time()
         found = engine.analyze(text, language="en")
-        seconds = time.perf_counter() - began
+        seconds = time.thread_time() - began
         spans = [[one.start, one.end, one.entity_type, one.score] for one in found]
         results.append({"found": spans, "seconds": seconds})
     print("RESULTS " + json.dumps(results))

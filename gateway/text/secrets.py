@@ -188,11 +188,19 @@ _MIXED = re.compile("[0-9]|.[A-Z]")
 _TELLING = re.compile("[0-9!@#$%^&*+/=~]")
 
 
+def _is_random(text: str, least: float) -> bool:
+    """Whether the entropy of `text` is at least `least`."""
+    # All that repeats being one character, it would be the least; mostly that is enough, and soon counted.
+    size, repeated = len(text), len(text) - len(set(text)) + 1
+    lowest = math.log2(size) - repeated * math.log2(repeated) / size if size else 0.0
+    return lowest >= least or (size > 0 and entropy(text) >= least)
+
+
 def _random(least: float) -> Check:
     """Accepts what has a digit, or upper case amid lower, and the entropy of a made-up string."""
 
     def check(text: str) -> int:
-        return len(text) if _MIXED.search(text) and entropy(text) >= least else 0
+        return len(text) if _MIXED.search(text) and _is_random(text, least) else 0
 
     return check
 
@@ -227,7 +235,7 @@ def _assigned(text: str) -> int:
     """The value of a setting: nothing that is the name of another, or stands for one."""
     if not _MIXED.search(text) or _PLACEHOLDER.search(text.encode()):
         return 0
-    return len(text) if entropy(text) >= (2.8 if _TELLING.search(text) else 4) else 0
+    return len(text) if _is_random(text, 2.8 if _TELLING.search(text) else 4) else 0
 
 
 def _pin(text: str) -> int:
