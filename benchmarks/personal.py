@@ -308,7 +308,7 @@ texts in the same run, one thread. Written by `python -m benchmarks.personal --w
   for street addresses. The first columns count everything it says, the last what it is sure of as ours are.
 * detect-secrets: all plugins and filters with their defaults, line by line, as it scans a file. It is
   made for source code; chat is not what it is for. Of ours only {secrets} count.
-* Times are CPU time of a second pass, median of {rounds} rounds in turn, without what is built at first sight.
+* Times are CPU time of a second pass (what is built at first sight is left out), median of {rounds} rounds.
 * The texts with secrets are made up by `benchmarks/secret_texts.py` from what the providers document.
 
 """

@@ -102,6 +102,15 @@ def max_length(pattern: str) -> int:
     return width
 
 
+def min_length(pattern: str) -> int:
+    r"""The shortest match of `pattern`, in characters.
+
+    >>> min_length(r"\d{3}-?\d{2}")
+    5
+    """
+    return int(parse(pattern).getwidth()[0])
+
+
 def parse(pattern: str) -> Any:
     """The tree of `pattern`; ConfigError if it is none."""
     try:

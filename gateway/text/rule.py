@@ -7,7 +7,7 @@ from functools import cache
 import re2
 
 from gateway.text.automata import Encoded, compile_pattern, tail_pattern
-from gateway.text.prefix import max_length, opening, parse, prefix_form, written
+from gateway.text.prefix import max_length, min_length, opening, parse, prefix_form, written
 from gateway.types import Detection
 
 Check = Callable[[str], int]
@@ -94,12 +94,14 @@ class Matcher:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.reach = max_length(rule.whole)
+        self._least = min_length(rule.whole)
         self.opening = "" if rule.ignore_case else opening(rule.whole)
         self._pattern = _shared(written(parse(rule.whole)))
         self._lead = _shared(written(parse(rule.leading)))
         self._context = _shared(context_pattern(rule.context))
         self._tail = tail_pattern(prefix_form(rule.whole))
-        _refuse_bad(self._tail)
+        # The screen knows of a rule with an opening no more than that, so its tail is needed at first sight.
+        _shared(self._tail) if rule.opening else _refuse_bad(self._tail)
 
     def waiting(self, text: str) -> int:
         """Code points at the end of `text` that may become part of a match, or undo one."""
@@ -111,12 +113,14 @@ class Matcher:
         """Every match from `start` on."""
         # A long text is searched in blocks, each of which sees as far past its end as a match that begins
         # in it can reach: what is encoded, and what is searched again, stays short.
-        while start < len(text):
+        last = len(text) - self._least
+        while start <= last:
             base, limit = max(start - 1, 0), start + _BLOCK
             block = Encoded(text[base : limit + self.reach + 1])
-            while start < limit:
-                if self.opening and (start := text.find(self.opening, start)) < 0:
-                    return
+            while start < limit and start <= last:
+                if self.opening and not start <= (at := text.find(self.opening, start)) < limit:
+                    start = at if at > start else len(text)  # in a later block, or nowhere
+                    break
                 match = self._pattern.search(block.data, block.byte(start - base))
                 begin = limit if match is None else base + block.place(match.start())
                 if match is None or begin >= limit:

@@ -184,3 +184,11 @@ def test_a_long_wait_is_as_long_as_the_rule_needs() -> None:
     assert rules.pending("so: " + "ba" * 21) == 0, "too long for it, though not for its loosened form"
     assert rules.glance("so: " + "ba" * 21) is None
     assert rules.pending("so: " + "ab" * 21 + "bb") == 3, "but for what another may begin with"
+
+
+@pytest.mark.parametrize("before", [0, 2040, 2048, 2049, 5000, 9000])
+def test_an_opening_is_found_wherever_it_stands(before: int) -> None:
+    rules = RuleSet([Rule("key", r"\bkey-[a-z]{4,8}\b")])
+    text = "é " * (before // 2) + "monkey-abcde key-abcde, key-ab, key-abcdefgh"
+    assert [text[d.start : d.end] for d in rules.find(text)] == ["key-abcde", "key-abcdefgh"]
+    assert rules.find(text, len(text) - 9) == []
