@@ -65,10 +65,10 @@ class Screen:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         trees = [loosened(pattern) for pattern in patterns]
-        patterns = [f"(?:{written(tree)})" for tree in trees]
+        self.patterns = _once(f"(?:{written(tree)})" for tree in trees)
         prefixes = _once(prefix_form(tree) for tree in trees)
-        self._which = Which(patterns)
-        self._match = compile_pattern("|".join(_once(patterns)))
+        self._which = Which(written(tree) for tree in trees)
+        self._match = compile_pattern("|".join(self.patterns))
         self._tail = compile_pattern(tail_pattern(*prefixes))
 
     def matching(self, text: str, start: int) -> Sequence[int]:

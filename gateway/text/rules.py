@@ -35,11 +35,10 @@ class RuleSet:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self.labels = frozenset(rule.label for rule in self.rules)
-        lots = (
-            _Lot([rule for rule in self.rules if rule.score > 0]),
-            _ContextLot([rule for rule in self.rules if rule.score <= 0 and rule.context]),
-        )
-        self._lots = [lot for lot in lots if lot.matchers]
+        self._plain = _Lot([rule for rule in self.rules if rule.score > 0])
+        contextual = _ContextLot([rule for rule in self.rules if rule.score <= 0 and rule.context])
+        self._lots = [lot for lot in (self._plain, contextual) if lot.matchers]
+        self._telling = Which("|".join(lot.telling) for lot in self._lots)
         self.lookbehind = NEAR + 1 if any(rule.context for rule in self.rules) else 1
 
     def warm(self) -> None:
@@ -53,6 +52,8 @@ class RuleSet:
 
     def find(self, text: str, start: int = 0) -> list[Detection]:
         """Every match from code point `start` on, in order; what lies before is only context."""
+        if not self._tells(text, start):
+            return []
         found = [one for lot in self._lots for one in lot.find(text, start)]
         found.sort(key=_place)
         return found
@@ -62,10 +63,12 @@ class RuleSet:
         return max([0, *(lot.pending(text) for lot in self._lots)])
 
     def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
-        """What `pending` and `find` say of a text without matches, in a search or two; else None.
+        """What `pending` and `find` say of a text without matches, in two searches; else None.
 
         When the text is `final`, its end waits for nothing, since a prefix that nothing follows is no match.
         """
+        if not self._tells(text, start):
+            return 0 if final else self._waiting(text, start)
         most = 0
         for lot in self._lots:
             needed = lot.glance(text, start, final)
@@ -73,6 +76,14 @@ class RuleSet:
                 return None
             most = max(most, needed)
         return most
+
+    def _tells(self, text: str, start: int) -> bool:
+        """Whether there may be a match from `start` on, or there is a word of context for one."""
+        return bool(self._telling.matching(text[max(start - self.lookbehind, 0) :]))
+
+    def _waiting(self, text: str, start: int) -> int | None:
+        """What `glance` says of a text that tells nothing: rules without context may yet begin to match."""
+        return self._plain.glance_at_end(text, start) if self._plain.matchers else 0
 
 
 def _place(found: Detection) -> tuple[int, int]:
@@ -88,6 +99,7 @@ class _Lot:
             return
         self.max_length = max(matcher.reach for matcher in self.matchers)
         self.screen = Screen(_bounded(rule.opening) if rule.opening else rule.whole for rule in rules)
+        self.telling = self.screen.patterns
         self._opened = [matcher for matcher in self.matchers if matcher.rule.opening]
         openings = dict.fromkeys(prefix_form(re2.escape(matcher.opening)) for matcher in self.matchers)
         self._openings = compile_pattern(tail_pattern(*openings))
@@ -116,8 +128,10 @@ class _Lot:
         """What `pending` says if there is certainly no match from `start` on; else None."""
         if not self.screen.clean(text, start):
             return None
-        if final:
-            return 0
+        return 0 if final else self.glance_at_end(text, start)
+
+    def glance_at_end(self, text: str, start: int) -> int | None:
+        """What `pending` says, if it is no more than the screen may say by itself; else None."""
         most = self.screen.waiting(text, start)
         return most if most <= LOOSE else None
 
@@ -130,7 +144,8 @@ class _ContextLot(_Lot):
         if not rules:
             return
         words = dict.fromkeys(word for rule in rules for word in rule.context)
-        self._words = compile_pattern(context_pattern(tuple(words)))
+        self.telling = [context_pattern(tuple(words))]
+        self._words = compile_pattern(self.telling[0])
         self._whose = Which(context_pattern(rule.context) for rule in rules)
 
     def _applies(self, text: str, start: int) -> bool:

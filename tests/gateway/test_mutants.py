@@ -90,6 +90,12 @@ MUTANTS = {
     "forgets the word that a number needs": Mutant(
         "text/rules.py", "return max(start - NEAR - 1, 0)", "return start", "tests/gateway/test_rules.py"
     ),
+    "looks for the word in what is new only": Mutant(
+        "text/rules.py",
+        "text[max(start - self.lookbehind, 0) :]",
+        "text[start:]",
+        "tests/gateway/test_rules.py",
+    ),
     "waits no longer than is cheap": Mutant(
         "text/rules.py", "most if most <= LOOSE else self._needed(tail)", "0", "tests/gateway/test_rules.py"
     ),
