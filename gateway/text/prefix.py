@@ -67,7 +67,7 @@ def loosened(pattern: str) -> Tree:
     r"""A pattern with few counters that matches wherever `pattern` does, and at the same places.
 
     >>> written(loosened(r"\b(?:[a-z]{2,3}-){5,9}"))
-    '\\b(?:(?:[a-z]){2,3}\\x{2D}){4,}'
+    '\\b(?:(?:[a-z]){2,3}\\x{2D}){5,}'
     """
     return _loosen(parse(pattern))
 

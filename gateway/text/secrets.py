@@ -206,7 +206,7 @@ def _random(least: float) -> Check:
 
 
 def _random_rest(opening: str) -> Check:
-    accepts = _random(2.5)
+    accepts = _random(1.5)
     return lambda text: len(text) if accepts(text[len(opening) :]) else 0
 
 
