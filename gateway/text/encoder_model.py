@@ -24,6 +24,8 @@ FOLDER = Path(__file__).parent / "weights"
 OVERLAP = 32
 """Tokens that neighbouring windows of a long text share, so that a sentence stands whole in one of them."""
 MOST_WINDOWS = 2048
+_AT_THE_BEGINNING = frozenset({"refusal"})
+"""What a text says in its first window or not at all."""
 _PAIR_WINDOWS = 8
 """Windows of a request that heads on pairs look at, from its beginning."""
 
@@ -39,8 +41,8 @@ class Window(NamedTuple):
 class Judgement:
     """What the encoder says of a text.
 
-    scores: by head, in [0, 1], 1 worst; of a long text the worst of its windows. From 0.5 on a text is
-    one of those of which the card says how many benign ones there are among them (1 in 100).
+    scores: by head, in [0, 1], 1 worst; of a long text the worst of its windows. 0.5 is the operating
+    point of the head; the card says how many benign texts lie beyond it.
     spans: by head, the window that scored worst. embeddings: [windows, 384], for the heads on pairs.
     """
 
@@ -68,11 +70,11 @@ class Model:
             for head, pair in described["pair_heads"].items()
         }
         self._points = {
-            head: (float(own["scale"]), float(own["shift"]), float(described["thresholds"][head]["1%"]))
+            head: (float(own["scale"]), float(own["shift"]), float(described["operating"][head]))
             for head, own in described["calibration"].items()
         }
         self.thresholds: Mapping[str, Mapping[str, float]] = {
-            head: {rate: about_half(value, own["1%"]) for rate, value in own.items()}
+            head: {rate: about_half(value, described["operating"][head]) for rate, value in own.items()}
             for head, own in described["thresholds"].items()
         }
         self.window = int(described["window"])
@@ -115,6 +117,8 @@ class Model:
     def judgement(self, windows: Sequence[Window], embeddings: "Floats", logits: "Floats") -> Judgement:
         """The worst of the windows of one text, by head."""
         worst = logits.argmax(axis=0)
+        for head in _AT_THE_BEGINNING.intersection(self.heads):
+            worst[self.heads.index(head)] = 0
         scores: dict[str, float] = {}
         spans: dict[str, Span] = {}
         for index, head in enumerate(self.heads):

@@ -38,11 +38,13 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], in
         (_follow_up, 1200),
         (_role, 1000),
         (_injection, 1800),
-        (_buried, 1000),
+        (_buried, 700),
         (_refusal, 2000),
         (_answer, 2000),
         (_compliance, 3000),
         (_private_request, 1800),
+        (_pretext, 1800),
+        (_named, 4500),
         (_own_data, 1500),
         (_regard, 4500),
     )
@@ -205,6 +207,36 @@ def _private_request(rng: random.Random) -> Iterator[Example]:
         what=lookalikes.one(rng, WORDS["held"]), who=lookalikes.one(rng, WORDS["others"])
     )
     yield Example(text, {"personal_request": 1.0, "injection": 0.0}, "made:private requests")
+
+
+def _pretext(rng: random.Random) -> Iterator[Example]:
+    """Somebody says who he is and why, and asks for somebody else's data."""
+    doing = lookalikes.one(rng, WORDS["doing"])
+    why = lookalikes.one(rng, WORDS["pretexts"]).format(team=lookalikes.one(rng, WORDS["teams"]), doing=doing)
+    whose = lookalikes.one(rng, WORDS[rng.choice(("given_names", "given_names", "others"))])
+    what = lookalikes.one(rng, WORDS[rng.choice(("held", "held_more"))])
+    asked = lookalikes.one(rng, WORDS["asks_for"]).format(who=whose, what=what)
+    labels = {"personal_request": 1.0, "injection": 0.0}
+    yield Example(f"{why} {asked}".strip(), labels, "made:pretexts")
+    yield Example(
+        f"{why} {ordinary(rng)}".strip(), {"personal_request": 0.0, "injection": 0.0}, "made:pretexts"
+    )
+
+
+def _named(rng: random.Random) -> Iterator[Example]:
+    """The same praise and the same scorn for everybody, so that a name or a group says nothing of either."""
+    scorned, plain = rng.random() < 0.4, rng.random() < 0.3
+    frames = WORDS["plainly" if plain and not scorned else "named"]
+    text = lookalikes.one(rng, frames).format(
+        name=lookalikes.one(rng, WORDS["given_names"]),
+        identity=rng.choice(WORDS["identities"]),
+        kind=lookalikes.one(rng, WORDS["scorn" if scorned else "praise"]),
+    )
+    bad = float(scorned)
+    labels = {"toxicity": bad, "negative_regard": bad, "injection": 0.0, "harmful_request": 0.0}
+    if not scorned:
+        labels["stereotype"] = 0.0
+    yield Example(text, labels, "made:named")
 
 
 def _own_data(rng: random.Random) -> Iterator[Example]:

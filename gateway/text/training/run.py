@@ -32,6 +32,12 @@ HELD_BACK = 0.1
 """Made examples that are held back, as a share of those that are learned from."""
 
 
+RATE = 0.01
+"""Share of the held-back negatives that a head may flag at its operating point."""
+RATES = {"harmful_request": 0.07, "personal_request": 0.03, "stereotype": 0.05, "harmful_compliance": 0.05}
+"""The same where nearly all held-back negatives are look-alikes, which everyday traffic hardly has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """What is learned from, and what is held back of it to calibrate with."""
@@ -86,6 +92,7 @@ def train(
         },
         "calibration": {head: asdict(calibration) for head, calibration in calibrations.items()},
         "thresholds": _thresholds(model, calibrations, data.held_back, words),
+        "operating": _operating(model, calibrations, data.held_back, words),
         "window": fit.LONGEST,
         "plan": asdict(plan) | {"scale": scale},
         "examples": {"training": _counted(data.training), "held_back": _counted(data.held_back)},
@@ -124,20 +131,38 @@ def _thresholds(
     words: Tokenizer,
 ) -> dict[str, dict[str, float]]:
     """By head: the probabilities that 1 % and 5 % of the held-back negatives exceed, and 0.5 at least."""
-    found: dict[str, dict[str, float]] = {}
-    for head in HEADS:
-        negative = [
-            one
-            for one in examples
-            if one.labels.get(head, 1.0) < 0.5 and bool(one.answer) == (head in PAIR_HEADS)
-        ]
-        logits = fit.scores(
-            model, head, [one.text for one in negative], [one.answer for one in negative], words
-        )
-        own = calibrations[head]
-        probabilities = sigmoid([own.scale * logit + own.shift for logit in logits])
-        found[head] = {
-            f"{rate:.0%}": round(max(threshold_at(list(probabilities), rate), 0.5), 4)
-            for rate in (0.01, 0.05)
-        }
-    return found
+    benign = {head: _benign(model, head, calibrations[head], examples, words) for head in HEADS}
+    return {
+        head: {f"{rate:.0%}": _threshold(scores, rate) for rate in (0.01, 0.05)}
+        for head, scores in benign.items()
+    }
+
+
+def _operating(
+    model: fit.Encoder,
+    calibrations: dict[str, Calibration],
+    examples: Sequence[Example],
+    words: Tokenizer,
+) -> dict[str, float]:
+    """By head: the probability from which on it speaks up, see `RATES`."""
+    return {
+        head: _threshold(_benign(model, head, calibrations[head], examples, words), RATES.get(head, RATE))
+        for head in HEADS
+    }
+
+
+def _threshold(benign: Sequence[float], rate: float) -> float:
+    return round(max(threshold_at(benign, rate), 0.5), 4)
+
+
+def _benign(
+    model: fit.Encoder, head: str, own: Calibration, examples: Sequence[Example], words: Tokenizer
+) -> list[float]:
+    """Probabilities of the held-back negatives of a head."""
+    known = [
+        one
+        for one in examples
+        if one.labels.get(head, 1.0) < 0.5 and bool(one.answer) == (head in PAIR_HEADS)
+    ]
+    logits = fit.scores(model, head, [one.text for one in known], [one.answer for one in known], words)
+    return list(sigmoid([own.scale * logit + own.shift for logit in logits]))
