@@ -3,23 +3,12 @@
 import hashlib
 import ipaddress
 import re
-from collections.abc import Callable
 
 from stdnum import bitcoin, iban
 
 from gateway.text import identifiers, phones, secrets
+from gateway.text.rule import longest
 from gateway.text.rules import Rule, RuleSet
-
-
-def _longest(candidate: str, accepted: Callable[[str], bool]) -> int:
-    """Length of the longest accepted beginning of `candidate` that ends where a group of it ends."""
-    end = len(candidate)
-    while end > 0:
-        if accepted(candidate[:end]):
-            return end
-        end = max(candidate.rfind(" ", 0, end), candidate.rfind("-", 0, end))
-    return 0
-
 
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
@@ -28,17 +17,29 @@ def _luhn(digits: str) -> bool:
     return (sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))) % 10 == 0
 
 
+_ISSUERS: tuple[tuple[str, frozenset[int]], ...] = (
+    ("4", frozenset({13, 16, 19})),
+    (r"5[1-5]|2(?:2[3-9]|[3-6]|7[01]|22[1-9]|720)", frozenset({16})),
+    ("3[47]", frozenset({15})),
+    ("30[0-5]|3[689]", frozenset({14, 16, 19})),
+    ("35(?:2[89]|[3-8])", frozenset({16, 17, 18, 19})),
+    ("1800|2131", frozenset({15})),
+    ("6011|64[4-9]|65|62|81", frozenset({16, 17, 18, 19})),
+    ("50|5[6-9]|6", frozenset({13, 14, 15, 16, 17, 18, 19})),
+)
+"""What the numbers of an issuer begin with (ISO/IEC 7812) and how long they are."""
+_BEGINNINGS = tuple((re.compile(beginning), sizes) for beginning, sizes in _ISSUERS)
+
+
 def _card(candidate: str) -> int:
-    """A card's first digit says who issues it, its last is Luhn's."""
-    if candidate[0] in "23456" or candidate.startswith("1800"):
-        return _longest(candidate, _is_card)
-    return 0
+    """A card's first digits say who issues it, its last is Luhn's."""
+    return longest(candidate, _is_card)
 
 
 def _is_card(text: str) -> bool:
     digits = text.replace(" ", "").replace("-", "")
-    sizes = range(13, 20) if digits[0] != "1" else (15,)
-    return len(digits) in sizes and _luhn(digits)
+    known = any(len(digits) in sizes and beginning.match(digits) for beginning, sizes in _BEGINNINGS)
+    return known and _luhn(digits)
 
 
 def _maestro(text: str) -> int:
@@ -51,11 +52,14 @@ def _is_iban(text: str) -> bool:
 
 _DOMAIN = r"[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}\b"
 
-# The lines of a key, then a last one that may be long. Written so that each text can be had in one
-# way only, forwards and backwards: two counters side by side are as many states as their product,
-# with which RE2 gives up its automaton. RE2 takes no repeat of more than 1,000 in all, so it is nested.
-_KEY_LINE = r"[A-Za-z0-9+/=]{1,100}\s{1,3}"
-_KEY_BODY = rf"\s{{0,3}}{f'(?:{_KEY_LINE}' * 60}{')?' * 60}[A-Za-z0-9+/=]{{0,999}}"
+# The lines of a key, however they are indented or quoted, then a last one that may be long. Written so
+# that each text can be had in one way only, forwards and backwards: two counters side by side are as many
+# states as their product, with which RE2 gives up its automaton. RE2 takes no repeat of more than 1,000 in
+# all, so it is nested. A key of 8,192 bits has 100 lines.
+_BETWEEN = "[^A-Za-z0-9+/=-]"
+_KEY_HEADERS = r"(?:\s{1,3}(?:Proc-Type|DEK-Info|Comment|Version): [^\n]{1,80}){0,3}"
+_KEY_LINE = rf"[A-Za-z0-9+/=]{{1,100}}{_BETWEEN}{{1,12}}"
+_KEY_BODY = rf"{_BETWEEN}{{0,12}}{f'(?:{_KEY_LINE}' * 110}{')?' * 110}[A-Za-z0-9+/=]{{0,999}}"
 
 _KEY_BEGIN = "-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_END = "-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
@@ -127,11 +131,11 @@ _IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b"
 PERSONAL = RuleSet(
     [
         Rule("email", r"[A-Za-z0-9._%+-]{1,64}@" + _DOMAIN),
-        Rule("card", r"\b\d(?:[ -]?\d){12,18}\b", _card),
+        Rule("card", r"\b\d(?:[ -]?\d){12,18}\b", _card, not_after=r"\d\."),  # that is a fraction
         Rule(
             "card", r"\b\d{12}\b", _maestro, score=0.0, context=("card*", "credit", "debit", "cc", "maestro")
         ),
-        Rule("iban", _IBAN, lambda text: _longest(text, _is_iban), ignore_case=True),
+        Rule("iban", _IBAN, lambda text: longest(text, _is_iban), ignore_case=True),
         *phones.RULES,
         Rule("ip_address", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _address, score=0.7),
         Rule("ip_address", r"\b(?:[0-9A-Fa-f]{1,4}:){1,7}(?::?[0-9A-Fa-f]{1,4}){1,7}\b", _address, score=0.8),
@@ -146,7 +150,7 @@ PERSONAL = RuleSet(
         *secrets.RULES,
         Rule("private_key", r"\b[5KL][A-HJ-NP-Za-km-z1-9]{50,51}\b", _base58),
         Rule("private_key", r"\bxprv[A-HJ-NP-Za-km-z1-9]{107}\b", _base58),
-        Rule("private_key", f"{_KEY_BEGIN}{_KEY_BODY}(?:{_KEY_END})?", opening="-----BEGIN "),
+        Rule("private_key", f"{_KEY_BEGIN}{_KEY_HEADERS}{_KEY_BODY}(?:{_KEY_END})?", opening="-----BEGIN "),
     ]
 )
 """The rules shared by the leak filter in line and the privacy monitors off it."""

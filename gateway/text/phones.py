@@ -6,7 +6,7 @@ import phonenumbers
 from phonenumbers import PhoneMetadata
 
 from gateway.text.automata import compile_pattern
-from gateway.text.rule import Rule
+from gateway.text.rule import Rule, longest
 
 _REGIONS = (
     "AR AT AU BE BG BR CA CH CL CN CO CZ DE DK EE ES FI FR GB GR HR HU IE IL IN IT JP KR LT LU LV MX NL NO "
@@ -58,11 +58,14 @@ _NATIONAL = compile_pattern("|".join(_patterns()))
 
 
 def _international(candidate: str) -> int:
+    return longest(candidate, _is_possible)
+
+
+def _is_possible(text: str) -> bool:
     try:
-        number = phonenumbers.parse(candidate, "US")
+        return bool(phonenumbers.is_possible_number(phonenumbers.parse(text, "US")))
     except phonenumbers.NumberParseException:
-        return 0
-    return len(candidate) if phonenumbers.is_possible_number(number) else 0
+        return False
 
 
 def _dialled(candidate: str) -> int:

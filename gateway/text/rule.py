@@ -13,6 +13,8 @@ from gateway.types import Detection
 Check = Callable[[str], int]
 """How many leading characters of a candidate are the real thing; 0 for none of it."""
 
+BEFORE = 2
+"""How many characters directly before a match a rule may forbid."""
 NEAR = 48
 """How far before a match a word of its context may stand, in characters."""
 _BLOCK = 2048
@@ -25,6 +27,7 @@ class Rule:
     `check` refines what a pattern cannot say (a check digit); it sees one candidate at a time.
     `opening` is a literal that every match begins with: for a long pattern, which then costs
     nothing where the literal does not occur.
+    `not_after` is a pattern of what must not stand directly before, in up to `BEFORE` characters.
     `lead` is a pattern for what must stand before and is no part of what is found ("password is").
     `context`: words, in any case, of which one among the `NEAR` characters before raises the score
     to `context_score`; `*` at an end of one lets it be part of a longer word. With a `score` of 0 nothing
@@ -37,6 +40,7 @@ class Rule:
     score: float = 1.0
     ignore_case: bool = False
     opening: str = ""
+    not_after: str = ""
     lead: str = ""
     context: tuple[str, ...] = ()
     context_score: float = 0.9
@@ -62,6 +66,20 @@ def context_pattern(words: tuple[str, ...]) -> str:
     '(?i:\\bpan\\b|\\blicen|nummer\\b)'
     """
     return f"(?i:{'|'.join(map(_word, words))})"
+
+
+def longest(candidate: str, accepted: Callable[[str], bool]) -> int:
+    """Length of the longest accepted beginning of `candidate` that ends where a group of it ends.
+
+    >>> longest("12 34 56", lambda text: len(text) < 7)
+    5
+    """
+    end = len(candidate)
+    while end > 0:
+        if accepted(candidate[:end]):
+            return end
+        end = max(candidate.rfind(sign, 0, end) for sign in " -.")
+    return 0
 
 
 def _word(word: str) -> str:
@@ -99,6 +117,7 @@ class Matcher:
         self._pattern = _shared(written(parse(rule.whole)))
         self._lead = _shared(written(parse(rule.leading)))
         self._context = _shared(context_pattern(rule.context))
+        self._forbidden = _shared(tail_pattern(rule.not_after)) if rule.not_after else None
         self._tail = tail_pattern(prefix_form(rule.whole))
         # The screen knows of a rule with an opening no more than that, so its tail is needed at first sight.
         _shared(self._tail) if rule.opening else _refuse_bad(self._tail)
@@ -134,6 +153,8 @@ class Matcher:
                     yield found
 
     def _found(self, text: str, begin: int, end: int) -> Detection | None:
+        if self._forbidden is not None and self._forbidden.search(text[max(begin - BEFORE, 0) : begin]):
+            return None
         value = begin
         if self.rule.lead:
             led = Encoded(text[begin:end])

@@ -6,7 +6,7 @@ import re2
 
 from gateway.text.automata import Encoded, Screen, Which, compile_pattern, tail_pattern
 from gateway.text.prefix import prefix_form
-from gateway.text.rule import NEAR, Check, Matcher, Rule, context_pattern
+from gateway.text.rule import BEFORE, NEAR, Check, Matcher, Rule, context_pattern
 from gateway.text.warm import LONG_RUNS, growing
 from gateway.types import Detection
 
@@ -39,7 +39,11 @@ class RuleSet:
         contextual = _ContextLot([rule for rule in self.rules if rule.score <= 0 and rule.context])
         self._lots = [lot for lot in (self._plain, contextual) if lot.matchers]
         self._telling = Which("|".join(lot.telling) for lot in self._lots)
-        self.lookbehind = NEAR + 1 if any(rule.context for rule in self.rules) else 1
+        self.lookbehind = 1
+        if any(rule.context for rule in self.rules):
+            self.lookbehind = NEAR + 1
+        elif any(rule.not_after for rule in self.rules):
+            self.lookbehind = BEFORE
 
     def warm(self) -> None:
         """Build what is built on first use: at first sight, a text would stall everybody a moment."""

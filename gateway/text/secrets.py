@@ -40,7 +40,7 @@ _TABLE = (
     ("age", "AGE-SECRET-KEY-1", "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
     ("Airtable", "pat", rf"{_ALNUM}{{14}}\.{_HEX}{{64}}"),
     ("Alibaba Cloud", "LTAI", f"{_ALNUM}{{17,24}}{_END}"),
-    ("Anthropic", "sk-ant-", f"{_WORD}{{20,200}}"),
+    ("Anthropic", "sk-ant-", f"{_WORD}{{20,400}}"),
     ("Apify", "apify_api_", f"{_ALNUM}{{36,46}}"),
     ("Artifactory", "AKC", f"{_ALNUM}{{60,80}}"),
     ("Asana", "0/ 1/", f"[0-9]{{16}}:{_HEX}{{32}}{_END}"),
@@ -112,7 +112,7 @@ _TABLE = (
     ("NuGet", "oy2", f"[a-z0-9]{{43}}{_END}"),
     ("NVIDIA", "nvapi-", f"{_WORD}{{60,70}}"),
     ("Octopus Deploy", "API-", f"{_UPPER}{{26,32}}{_END}"),
-    ("OpenAI", "sk-", f"{_WORD}{{20,200}}"),
+    ("OpenAI", "sk-", f"{_WORD}{{20,400}}"),
     ("OpenShift", "sha256~", f"{_WORD}{{43}}"),
     ("Packagist", "packagist_", f"[a-z]{{3,5}}_{_HEX}{{60,70}}"),
     ("PayPal", "A21AA", f"{_WORD}{{60,100}}"),
@@ -245,6 +245,8 @@ def _pin(text: str) -> int:
 _PLACEHOLDER = re2.compile(
     r"^[A-Za-z_.]+[\[(]|(?i:your|example|placeholder|changeme|change_me|insert|redacted|dummy|x{4}|\*{3}|\.{3}|\$\{|\{\{|<[a-z])"
 )
+# Up to 5,400 characters; RE2 takes no repeat of more than 1,000 in all, so it is nested.
+_CLAIMS = f"{f'(?:{_WORD}{{900}}' * 5}{')?' * 5}{_WORD}{{8,907}}"
 _NAME = (
     r"(?:api[_-]?key|apikey|secret|access[_-]?key|auth[_-]?token|token|passw(?:or)?d|pwd|"
     r"private[_-]?key|account[_-]?key|[_-]pass|credentials?)[A-Za-z_]{0,12}"
@@ -286,7 +288,7 @@ RULES: tuple[Rule, ...] = (
     Rule("api_key", rf"\b{_HEX}{{32}}-us[0-9]{{1,2}}{_END}"),
     Rule("api_key", rf"\b[0-9]{{8,10}}:AA{_WORD}{{33}}{_END}"),
     Rule("api_key", rf"\b[MNO]{_ALNUM}{{23,27}}\.{_WORD}{{6}}\.{_WORD}{{27,38}}"),
-    Rule("jwt", rf"\beyJ{_WORD}{{8,500}}\.{_WORD}{{8,900}}\.{_WORD}{{8,700}}", opening="eyJ"),
+    Rule("jwt", rf"\beyJ{_WORD}{{8,900}}\.{_CLAIMS}\.{_WORD}{{8,900}}", opening="eyJ"),
     Rule(
         "credential",
         r"[^\s:/@\"']{1,100}@",

@@ -130,6 +130,10 @@ def test_there_are_twelve_countries() -> None:
         ("00:1A:2b:3C:4d:5E is up", [("mac_address", "00:1A:2b:3C:4d:5E")]),
         (f"to {COIN} now", [("crypto_address", COIN)]),
         (f"to {COIN[:-1]}5 now", []),
+        ("random() gave 0.4539148803436467 here", []),
+        ("4539148803436467.", [("card", "4539148803436467")]),
+        ("id 1539148803436465 and 7992739871300", []),
+        ("at +44 20 7946 0958 100 times", [("phone", "+44 20 7946 0958")]),
         ("account number 12345678901 please", [("bank_account", "12345678901")]),
         ("sort code 20-00-00", [("bank_account", "20-00-00")]),
     ],
@@ -166,3 +170,22 @@ async def test_what_may_pass_passes() -> None:
 def test_a_kind_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match="kinds: unknown 'mail'; known: address, api_key"):
         LeakFilter(kinds=("mail",))
+
+
+@pytest.mark.parametrize("indent", ["", "    ", "> ", '    "', "# "])
+def test_a_private_key_is_found_whole_however_it_is_indented(indent: str) -> None:
+    rng = random.Random(indent)
+    letters = "ABCDEFGHabcdefgh0123456789+/"
+    lines = ["".join(rng.choices(letters, k=64)) for _ in range(100)]
+    begin = "-----BEGIN RSA PRIVATE KEY-----"
+    headers = ["Proc-Type: 4,ENCRYPTED"] if not indent else []
+    key = f"\n{indent}".join([begin, *headers, *lines, "-----END RSA PRIVATE KEY-----"])
+    assert found(PERSONAL, f"it is\n{indent}{key} so") == [("private_key", key)]
+
+
+def test_a_long_token_is_found_whole() -> None:
+    rng = random.Random(5)
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGH0123456789-_"
+    parts = ["eyJ" + "".join(rng.choices(letters, k=size)) for size in (40, 5000)]
+    token = ".".join([*parts, "".join(rng.choices(letters, k=683))])
+    assert found(PERSONAL, f"Bearer {token} it is") == [("jwt", token)]
