@@ -222,7 +222,7 @@ def configuration(upstream: str, folder: Path, defenses: list[dict[str, object]]
     addresses = dict.fromkeys(("grpc", "http", "metrics"), anywhere)
     entry = {"use": "gateway.upstreams.openai:OpenAI", "base_url": f"{upstream}/v1", "models": ["scripted"]}
     return {
-        "gateway": {**addresses, "run": str(folder), "tap": False},
+        "gateway": {**addresses, "run": str(folder), "tap": False, "encoder": "off"},
         "upstreams": [entry],
         "defenses": defenses,
     }

@@ -160,6 +160,7 @@ async def _gateway(name: str, place: Place, defenses: Sequence[str]) -> AsyncIte
             "metrics": anywhere,
             "run": str(folder / "run"),
             "tap": False,
+            "encoder": "off",  # its cost stands in docs/detectors.md; equal prompts would be read once
         },
         "upstreams": [
             {"use": "gateway.upstreams.grpc:Grpc", "target": place.upstream, "models": ["scripted"]}

@@ -16,6 +16,8 @@ from prometheus_client import CollectorRegistry
 from gateway.chain import recorded
 from gateway.config import Config, Settings, read_config
 from gateway.metrics import GatewayMetrics
+from gateway.text.encoder import Encoder
+from gateway.text.encoder_model import Model
 from gateway.types import Exchange, Message, Text
 from monitors.exporter import Exporter
 from monitors.measure import Answer, Prompt
@@ -111,7 +113,9 @@ def test_the_metrics_of_the_readme_are_those_that_are_exported() -> None:
     config = read_config(ROOT / "deploy/crossrisk.yaml")
     monitors = CollectorRegistry()
     Exporter(monitors, [monitor.measure for monitor in config.monitors()], "0")
-    exported = exported_names(GatewayMetrics(config.layers()).registry) | exported_names(monitors)
+    metrics = GatewayMetrics(config.layers())
+    metrics.watch_encoder(Encoder(Model("cpu")))
+    exported = exported_names(metrics.registry) | exported_names(monitors)
     assert rows("gateway").keys() | rows("monitors").keys() == exported
 
 
