@@ -552,6 +552,19 @@ async def test_the_accounting_of_a_blocked_answer() -> None:
     assert asked.trail.accounting.release_lag > 0
 
 
+async def test_only_the_turns_of_the_roles_that_are_named_are_judged() -> None:
+    messages = (Message("system", "about all of it"), Message("user", "about this"))
+    upstream = contract.Listed(contract.answer("fine"))
+    detectors = [Words(action="flag", side="input", roles=("user",)), Words(action="flag", side="input")]
+    told = await contract.collect(detectors, upstream, Exchange(model="m", messages=messages))
+    found = sorted((one.defense, one.location) for one in told if isinstance(one, Finding))
+    assert found == [
+        ("defense_0", "messages[1].content"),
+        ("defense_1", "messages[0].content"),
+        ("defense_1", "messages[1].content"),
+    ]
+
+
 async def test_the_first_delta_is_charged_with_what_the_gateway_adds_to_the_model() -> None:
     class Thinking(contract.Listed):
         async def __call__(self, exchange: Exchange) -> Deltas:

@@ -127,8 +127,8 @@ def _data(described: Mapping[str, Any], seen: Sequence[Seen]) -> Iterator[str]:
     yield (
         "Sources that begin with `made:` are of our own generator (`gateway/text/training/generator.yaml`,\n"
         "`lookalikes.yaml`), whose held-back examples are of words that no learned one has. Of a collected\n"
-        "set a part fixed by position is learned, the rest tested on; the requests of XSTest and TrustLLM are\n"
-        "only for testing. Texts of a test were taken out; near copies of a few may remain."
+        "set a part fixed by position is learned, the rest tested on; the requests of XSTest and TrustLLM\n"
+        "are only for testing. Texts of a test were taken out; near copies of a few may remain."
     )
     yield ""
     counts, held = described["examples"]["training"], described["examples"]["held_back"]
@@ -145,7 +145,7 @@ def _calibration(described: Mapping[str, Any], seen: Sequence[Seen]) -> Iterator
     yield (
         "Platt scaling on the held-back examples, both kinds weighing the same. *1 %* and *5 %* are the\n"
         "probabilities that so many of the held-back negatives exceed, and a half at least; *acts from* is\n"
-        "the operating point: where nearly all negatives are look-alikes, of which traffic has few, it is lower."
+        "the operating point: lower where nearly all negatives are look-alikes, of which traffic has few."
     )
     yield ""
     rows = [["head", "scale", "shift", "expected error", "1 %", "5 %", "acts from"]]
