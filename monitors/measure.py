@@ -12,7 +12,7 @@ from gateway.text.harm import harm_labels
 from gateway.text.identity import identity_groups
 from gateway.text.injection import injection_spans
 from gateway.text.private_request import asks_for_personal_data
-from gateway.text.refusal import OPENING, is_refusal
+from gateway.text.refusal import is_refusal
 from gateway.types import Message, Risk
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -117,9 +117,8 @@ class Answer:
     refused: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        opening = self.content[:OPENING]
-        refused = bool(self.refusal) or is_refusal(self.content) or heads_say(opening, "refusal")
-        object.__setattr__(self, "refused", refused)
+        # The head for refusals takes four times as many answers for one that are none (docs/model-card.md).
+        object.__setattr__(self, "refused", bool(self.refusal) or is_refusal(self.content))
 
     @property
     def declined(self) -> bool:
