@@ -34,7 +34,7 @@ HELD_BACK = 0.1
 
 RATE = 0.01
 """Share of the held-back negatives that a head may flag at its operating point."""
-RATES = {"harmful_request": 0.07, "personal_request": 0.03, "stereotype": 0.05, "harmful_compliance": 0.05}
+RATES = {"harmful_request": 0.04, "personal_request": 0.05, "stereotype": 0.05, "harmful_compliance": 0.05}
 """The same where nearly all held-back negatives are look-alikes, which everyday traffic hardly has."""
 
 
