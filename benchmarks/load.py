@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import grpc
@@ -16,6 +17,8 @@ CHAT = "/gateway.v1.GatewayService/Chat"
 CONCURRENCY = 16
 ONE_MARK = "in one sentence"
 ONE = Reply(match=ONE_MARK, text=DEFAULT.text[:200], chunk=200, usage=DEFAULT.usage)
+SLOW_MARK = "at the pace of a model"
+SLOW = Reply(match=SLOW_MARK, text=DEFAULT.text, chunk=DEFAULT.chunk, usage=DEFAULT.usage, pace=0.004)
 PROMPT = (
     "Please describe how a river otter spends its day: what it eats, where it sleeps, how it raises "
     "its young and how it gets through a hard winter. Keep it friendly, use plain words and no lists, "
@@ -67,6 +70,7 @@ def _question(name: str, how: str, reply: Reply) -> Question:
 
 UNARY = _question("unary", f"{ONE_MARK}.", ONE)
 STREAM = _question("stream", "at length.", DEFAULT)
+PACED = _question("paced", f"{SLOW_MARK}.", SLOW)
 
 
 class Client:
@@ -99,6 +103,16 @@ class Client:
             for _ in range(CONCURRENCY):
                 group.create_task(worker())
         return asked, time.perf_counter() - started
+
+    async def gaps(self, question: Question) -> list[float]:
+        """Seconds between the messages of one exchange, checked."""
+        messages: list[bytes] = []
+        times: list[float] = []
+        async for message in self._chat(question.request):
+            times.append(time.perf_counter())
+            messages.append(message)
+        question.check(messages, recut=self._recut)
+        return [after - before for before, after in pairwise(times)]
 
     async def latencies(self, question: Question, count: int) -> list[float]:
         """Seconds of `count` exchanges, one after the other."""

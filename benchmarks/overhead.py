@@ -26,10 +26,12 @@ import grpc
 import uvloop
 import yaml
 
-from benchmarks.load import ONE, ONE_MARK, STREAM, UNARY, Client, Question, WrongReplyError
+from benchmarks.load import ONE, PACED, SLOW, STREAM, UNARY, Client, Question, WrongReplyError
 from benchmarks.targets import START_SECONDS, TARGETS, Place, Target, cpu_seconds, python
+from gateway.upstreams.script import Reply
 
 LATENCY_ASKS = 100
+PACED_ASKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Round:
     unary_rate: float
     delta_rate: float
     latency: float
+    gap: float
 
 
 async def charged(client: Client, target: Target, question: Question, seconds: float) -> tuple[float, float]:
@@ -56,7 +59,9 @@ async def one_round(client: Client, target: Target, seconds: float) -> Round:
     latency = statistics.median(await client.latencies(UNARY, LATENCY_ASKS)) * 1e3
     unary_cpu, unary_rate = await charged(client, target, UNARY, seconds)
     stream_cpu, stream_rate = await charged(client, target, STREAM, seconds)
-    return Round(unary_cpu, stream_cpu / deltas, unary_rate, stream_rate * deltas, latency)
+    gaps = [gap for _ in range(PACED_ASKS) for gap in await client.gaps(PACED)]
+    gap = statistics.median(gaps) * 1e3
+    return Round(unary_cpu, stream_cpu / deltas, unary_rate, stream_rate * deltas, latency, gap)
 
 
 async def measure(targets: Sequence[Target], rounds: int, seconds: float) -> dict[str, list[Round]]:
@@ -103,7 +108,8 @@ def row(name: str, results: dict[str, list[Round]]) -> list[str]:
             cpu[3] = ratio(delta, [r.delta_cpu for r in floors])
     added = [r.latency - b.latency for r, b in zip(rounds, base, strict=True)] if base else []
     rates = [spread([r.unary_rate for r in rounds]), spread([r.delta_rate for r in rounds])]
-    return [name, *cpu, *rates, spread(added, 2) if added else ""]
+    later = [r.gap - b.gap for r, b in zip(rounds, base, strict=True)] if base else []
+    return [name, *cpu, *rates, *(spread(values, 2) if values else "" for values in (added, later))]
 
 
 HEADINGS = [
@@ -115,6 +121,7 @@ HEADINGS = [
     "requests/s",
     "deltas/s",
     "added p50 ms",
+    "added between deltas p50 ms",
 ]
 
 
@@ -147,7 +154,7 @@ async def run(names: Sequence[str], rounds: int, seconds: float) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         script = folder / "script.yaml"
-        script.write_text(yaml.safe_dump([{"match": ONE_MARK, **_entry()}]))
+        script.write_text(yaml.safe_dump([_entry(ONE), _entry(SLOW)]))
         arguments = ("gateway.upstreams.scripted", "--with-parent", "--grpc", "0", "--script", str(script))
         _, upstream = await stack.enter_async_context(python(*arguments, cores=load_cores))
         place = Place(upstream, folder, proxy_cores)
@@ -160,10 +167,11 @@ async def run(names: Sequence[str], rounds: int, seconds: float) -> None:
     print(table(results))
 
 
-def _entry() -> dict[str, object]:
-    assert ONE.usage is not None
-    usage = {"prompt_tokens": ONE.usage.prompt_tokens, "completion_tokens": ONE.usage.completion_tokens}
-    return {"text": ONE.text, "chunk": ONE.chunk, "usage": usage}
+def _entry(reply: Reply) -> dict[str, object]:
+    assert reply.usage is not None
+    usage = {"prompt_tokens": reply.usage.prompt_tokens, "completion_tokens": reply.usage.completion_tokens}
+    known = {"match": reply.match, "text": reply.text, "chunk": reply.chunk, "pace": reply.pace}
+    return {**known, "usage": usage}
 
 
 def refuse_noise(*, force: bool) -> None:

@@ -95,9 +95,9 @@ async def test_cpu_time_of_children_is_charged_to_their_parent() -> None:
 
 def test_ratios_are_taken_within_each_round() -> None:
     results = {
-        "direct": [Round(0, 0, 9, 9, 1.0), Round(0, 0, 9, 9, 2.0)],
-        "floor": [Round(100, 10, 9, 9, 1.5), Round(200, 20, 9, 9, 2.5)],
-        "gateway": [Round(200, 30, 9, 9, 2.0), Round(400, 60, 9, 9, 3.0)],
+        "direct": [Round(0, 0, 9, 9, 1.0, 2 * 1.0), Round(0, 0, 9, 9, 2.0, 2 * 2.0)],
+        "floor": [Round(100, 10, 9, 9, 1.5, 2 * 1.5), Round(200, 20, 9, 9, 2.5, 2 * 2.5)],
+        "gateway": [Round(200, 30, 9, 9, 2.0, 2 * 2.0), Round(400, 60, 9, 9, 3.0, 2 * 3.0)],
     }
     *_, direct, floor, gateway = table(results).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in (direct, floor, gateway)]
@@ -105,3 +105,4 @@ def test_ratios_are_taken_within_each_round() -> None:
     assert [cells[1][2], cells[1][4]] == ["1.00", "1.00"]
     assert [cells[2][2], cells[2][4]] == ["2.00", "3.00"]
     assert [line[7].split()[0] for line in cells] == ["0.00", "0.50", "1.00"]
+    assert [line[8].split()[0] for line in cells] == ["0.00", "1.00", "2.00"]

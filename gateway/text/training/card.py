@@ -40,9 +40,10 @@ Written by `crossrisk train encoder`, which made the weights; what others reach 
 * **What**: all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0; Wang et al. 2020) in its first {layers}
   layers, fine-tuned with a linear head for each question; weights of eight bits, one ONNX file of
   {size:.1f} MB.
-* **Checksum**: sha256 `{sha256}`; of what it began with: `{base}` ({requirement}).
-* **Made with** {libraries}; {epochs} epochs, seed {seed}, {training} examples; {held_back} held back to
-  calibrate with.
+* **Checksum**: sha256 `{sha256}`.
+* **Began with** {requirement}, sha256 `{base}`.
+* **Made with** {libraries};
+  {epochs} epochs, seed {seed}, {training} examples; {held_back} held back to calibrate with.
 * **Reads** windows of {window} tokens that overlap by 32; a text scores as its worst window, a refusal as
   its first.
 * **Scores**: a calibrated probability, stretched so that 0.5 is the operating point.
