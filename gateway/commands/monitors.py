@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Score until SIGTERM or SIGINT."""
     config = read_config(arguments.config)
     encoder.use(config.settings.encoder)
+    encoder.shared()  # what cannot be had is an error now and not at the first record
     folder = run_folder(config.settings.run)
     host, _, port = config.settings.monitor_metrics.rpartition(":")
 
