@@ -22,6 +22,9 @@ from gateway.types import Detection
 
 Advance = Callable[[float], None]
 OURS = "CrossRisk"
+OPERATING = "operating point"
+SHIPPED = 0.5
+"""The score at a head's operating point."""
 PHRASES = "word lists"
 PEERS: Mapping[str, tuple[str, ...]] = {
     "securevector": ("injection", "harmful_request"),
@@ -75,7 +78,7 @@ class Detector(Protocol):
 
 
 class CrossRisk:
-    """Our encoder, flagging above the thresholds that its training wrote for `rate`, such as "1%"."""
+    """Our encoder, flagging at its operating point, or where its training wrote for a `rate` such as "1%"."""
 
     name = OURS
 
@@ -105,7 +108,7 @@ class CrossRisk:
     def at(self, test: Test, rate: str) -> Answers:
         """By one head, flagging above another of its thresholds."""
         scores = [self._score(test, index) for index in range(len(test.texts))]
-        threshold = self.model.thresholds[test.head][rate]
+        threshold = SHIPPED if rate == OPERATING else self.model.thresholds[test.head][rate]
         return Answers(scores, [score >= threshold for score in scores])
 
     def _score(self, test: Test, index: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import detector_tables as tables
-from benchmarks.detector_answers import LIMITS, OURS, PEERS, CrossRisk
+from benchmarks.detector_answers import LIMITS, OPERATING, OURS, PEERS, CrossRisk
 from benchmarks.detector_tables import Result
 from benchmarks.environments import versions
 
@@ -20,10 +20,10 @@ offline: same texts, same run, one thread. Written by `python -m benchmarks.dete
 the sets through CROSSRISK_DATA (and with `--fp32` compares eight bits with thirty-two); weights {sha256}.
 
 * Where nothing else is said, *recall* and *false positives* are at the threshold that each detector ships:
-  for CrossRisk the one that {rate} of the held-back negatives of its training exceed; for tox-block, which
-  states none, a half; for VADER a compound score of −0.05. *Recall at 1 % f. p.* takes the threshold from the
-  negatives of that same test, so it compares what can be had and not what is shipped; a list that only says
-  yes or no has none.
+  for CrossRisk {rate} (`docs/model-card.md`); for tox-block, which states none,
+  a half; for VADER a compound score of −0.05. *Recall at 1 % f. p.* takes the threshold from the negatives of
+  that same test, so it compares what can be had and not what is shipped; a list that only says yes or no has
+  none.
 * *Texts* counts positives + negatives. *Everyday* are questions to a bank, instructions that users wrote and
   MT-Bench turns. Of fewer than {fewest} texts of a kind nothing is said.
 * *Other half* and *test part* mean that the rest of the same set was learned from: such a test is of the same
@@ -62,11 +62,17 @@ def introduction(weights: Path, rate: str) -> str:
     digest = hashlib.sha256((weights / "encoder.onnx").read_bytes()).hexdigest()
     return INTRODUCTION.format(
         sha256=f"`{digest[:16]}…`",
-        rate=rate.replace("%", " %"),
+        rate=_said(rate),
         fewest=tables.FEWEST,
         limit=LIMITS["metatron"],
         versions=", ".join(versions(PEERS)),
     )
+
+
+def _said(rate: str) -> str:
+    if rate == OPERATING:
+        return "the operating point of each head"
+    return f"what {rate.replace('%', ' %')} of the held-back negatives of its training exceed"
 
 
 def document(

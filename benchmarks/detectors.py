@@ -21,7 +21,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from benchmarks import detector_speed as speed
 from benchmarks import detector_tables as tables
-from benchmarks.detector_answers import LIMITS, OURS, PEERS, CrossRisk, Detector, Peer, WordLists
+from benchmarks.detector_answers import LIMITS, OPERATING, OURS, PEERS, CrossRisk, Detector, Peer, WordLists
 from benchmarks.detector_document import BATCHES, BITS, COMPARED, TIMES, document, introduction
 from benchmarks.detector_tables import Result, sample
 from benchmarks.environments import ROOT
@@ -135,7 +135,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--weights", type=Path, default=FOLDER, help="folder of encoder.onnx and encoder.json"
     )
     parser.add_argument("--fp32", type=Path, help="encoder-fp32.onnx of the same training, to compare with")
-    parser.add_argument("--rate", default="1%", choices=("1%", "5%"), help="which thresholds CrossRisk uses")
+    parser.add_argument(
+        "--rate", default=OPERATING, choices=(OPERATING, "1%", "5%"), help="which thresholds CrossRisk uses"
+    )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} texts a test: to see that it works")
     parser.add_argument("--write", action="store_true", help="write docs/detectors.md")
     parsed = parser.parse_args(arguments)
