@@ -22,8 +22,8 @@ _HEADS = frozenset({"injection", "harmful_request"})
 class PromptFilter(Detector):
     """Finds harmful requests, injections and jailbreaks in prompts, by patterns, phrases and classifiers.
 
-    The classifiers read what the patterns let pass, unless the gateway's `encoder` is off.
-
+    classifiers: let the encoder read what the patterns let pass. It catches far more, and takes some
+        short commands and lines of code for attacks, so it is for operators who have tried it.
     phrases: more phrases to look for, in any case; phrases_file: a text file with one a line.
     Further parameters: see `gateway.detector.Detector`.
 
@@ -35,6 +35,7 @@ class PromptFilter(Detector):
     labels: ClassVar[frozenset[str]] = harm.LABELS | injection.LABELS | {"phrase"} | _HEADS
 
     side: Literal["input"] = "input"
+    classifiers: bool = False
     phrases: tuple[str, ...] = ()
     phrases_file: str = ""
 
@@ -47,7 +48,8 @@ class PromptFilter(Detector):
         if any(not phrase.strip() for phrase in self.phrases):
             raise ConfigError("phrases: an empty phrase would match everything")
         object.__setattr__(self, "phrases", tuple(phrase.lower() for phrase in self.phrases))
-        shared()  # what cannot be had is an error now and not at the first prompt
+        if self.classifiers:
+            shared()  # what cannot be had is an error now and not at the first prompt
 
     def phrases_found(self, text: str) -> list[Detection]:
         """Every place of a configured phrase."""
@@ -64,7 +66,7 @@ class PromptFilter(Detector):
 
     async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
         found = await asyncio.to_thread(self._found, text) if len(text) > LARGE else self._found(text)
-        encoder = shared()
+        encoder = shared() if self.classifiers else None
         if encoder is None or any(detection.score >= self.threshold for detection in found):
             return found
         judged = await encoder.judge(text)

@@ -85,13 +85,13 @@ class Prompt:
 
     @cached_property
     def benign(self) -> bool:
-        """Whether no rule and no head for harm, injection or private requests speaks up on any user turn."""
+        """Whether no rule, and no head for harm or private requests, speaks up on any user turn."""
         if self.empty or self.private or self.harmful:
             return False
         text = self.text
         if harm_labels(text) or injection_spans(text) or asks_for_personal_data(text):
             return False
-        return not heads_say(text, "harmful_request", "injection", "personal_request")
+        return not heads_say(text, "harmful_request", "personal_request")
 
     @cached_property
     def groups(self) -> frozenset[str]:

@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments.file)
     encoder.use(config.settings.encoder)
     Units(config.settings.unit, b"")
+    if config.monitor_entries:
+        encoder.shared()  # they look through it
     upstreams, layers, monitors = config.upstreams(), config.layers(), config.monitors()
     counts = f"{len(upstreams)} upstreams, {len(layers)} defenses, {len(monitors)} monitors"
     print(f"{arguments.file}: valid: {counts}")  # noqa: T201
