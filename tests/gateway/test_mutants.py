@@ -40,7 +40,7 @@ MUTANTS = {
         "window.py", "(STRENGTH[sighting.action], length) > (STRENGTH[self.action], self.length)", "False"
     ),
     "cuts where a sentence does not end": Mutant(
-        "lane.py", "return min(align(text, start, position) for align in aligning)", "return position"
+        "lane.py", "[position, *(align(text, start, position) for align in aligning)]", "[position]"
     ),
     "holds back what the last member needs": Mutant(
         "lane.py", "            most = max(most, needed)\n", "            most = needed\n"
@@ -107,8 +107,8 @@ MUTANTS = {
     ),
     "flags what was written, not what came": Mutant(
         "lane.py",
-        "flagging.take(release.source, final)",
-        "flagging.take(release.text, final)",
+        "self._flag(self._flagging, release.source, final",
+        "self._flag(self._flagging, release.text, final",
     ),
     "does not flush at the end": Mutant(
         "lanes.py",
@@ -116,7 +116,7 @@ MUTANTS = {
         'self._out(await self._lane.push(""), self._kind)',
     ),
     "goes on after a block": Mutant(
-        "fusion.py", "                if lanes.blocked:\n                    return\n", ""
+        "fusion.py", "                    if lanes.blocked:\n                        return\n", ""
     ),
     "sends before the verdict beside": Mutant(
         "fusion.py",
