@@ -60,7 +60,7 @@ async def grpc_client_cancels(doors: Doors, model: str) -> None:
 
 
 async def grpc_deadline_passes(doors: Doors, model: str) -> None:
-    call = doors.chat(model, "hang", timeout=0.15)
+    call = doors.chat(model, "hang", timeout=0.4)
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         async for _ in call:
             pass
@@ -80,7 +80,7 @@ async def http_client_leaves_a_stream(doors: Doors, model: str) -> None:
 
 async def http_client_leaves_before_the_answer(doors: Doors, model: str) -> None:
     with pytest.raises(asyncio.TimeoutError):
-        timeout = aiohttp.ClientTimeout(total=0.15)
+        timeout = aiohttp.ClientTimeout(total=0.4)
         await doors.session.post(doors.url, json=doors.body(model, "silent", stream=False), timeout=timeout)
 
 
