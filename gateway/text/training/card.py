@@ -34,7 +34,7 @@ FEWEST = 15
 
 HEAD = """# Model card: the encoder of `gateway/text/weights`
 
-Written by `crossrisk train encoder`, which made the weights; what others reach on the same texts stands in
+What `crossrisk train encoder` writes beside the weights; what others reach on the same texts stands in
 [detectors.md](detectors.md).
 
 * **What**: all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0; Wang et al. 2020) in its first {layers}
