@@ -103,7 +103,8 @@ RULES: tuple[Rule, ...] = (
     _national("nz.ird", "ird", "inland revenue"),
     Rule(
         "passport",
-        r"\b[A-Z]{0,3}\d{6,9}[A-Z]?\b",
+        r"\b(?:[A-Z]{0,3}\d{6,9}[A-Z]?|[CFGHJK][CFGHJKLMNPRTVWXYZ0-9]{8})\b",  # the latter German
+        lambda text: len(text) if sum(c.isdigit() for c in text) >= 3 else 0,
         score=0.0,
         context=("passport*", "passeport*", "reisepass*", "pasaporte*"),
     ),
@@ -137,6 +138,7 @@ RULES: tuple[Rule, ...] = (
         context=("sort code*", "sortcode*"),
         context_score=0.8,
     ),
+    Rule("bank_account", r"\b\d{8}\b", score=0.0, context=("sort code*", "sortcode*"), context_score=0.8),
     Rule(
         "bank_account",
         r"\b[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b",

@@ -242,6 +242,11 @@ def _pin(text: str) -> int:
     return len(text)
 
 
+def _bearer(text: str) -> int:
+    """What a request is signed with, but for a JWT, which has a rule of its own."""
+    return 0 if text.startswith("eyJ") else _assigned(text)
+
+
 _PLACEHOLDER = re2.compile(
     r"^[A-Za-z_.]+[\[(]|(?i:your|example|placeholder|changeme|change_me|insert|redacted|dummy|x{4}|\*{3}|\.{3}|\$\{|\{\{|<[a-z])"
 )
@@ -271,7 +276,8 @@ _PAIR = (
     r"[^\s\"'`/:,]{1,40}[\"'`]? ?(?:[/:,]|and|with)(?: (?:the )?password)?:? {0,2}[\"'`]?"
 )
 _SAID_PIN = (
-    r"\b(?:(?:pin|passcode|otp|one[ -]time code|security code)(?: (?:is|was|=)|:| =)|"
+    r"\b(?:(?:pin|passcode|otp|one[ -]time code|security code)(?: (?:for|of|to) [a-z ]{1,24})?"
+    r"(?: (?:is|was|=)|:| =)|"
     r"(?:pin code|pin number|cvv2?|cvc)(?: (?:is|was|=)|:| =)?) {0,2}"
 )
 
@@ -300,6 +306,14 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9+/=_.~!@#$%^&*-]{8,120}",
         _assigned,
         lead=_KEYED,
+        ignore_case=True,
+        score=0.8,
+    ),
+    Rule(
+        "credential",
+        r"[A-Za-z0-9+/=_.~-]{16,400}",
+        _bearer,
+        lead=r"\b(?:bearer|authorization: ?(?:basic|token)) ",
         ignore_case=True,
         score=0.8,
     ),

@@ -4,10 +4,10 @@ Every word of them was written for this purpose. All generators are deterministi
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.text.training import lookalikes
+from gateway.text.training import everyday, lookalikes
 from gateway.text.training.examples import Example, words
 
 WORDS: Mapping[str, Any] = words("generator")
@@ -28,7 +28,7 @@ def examples(seed: int, scale: float = 1.0, *, held_back: bool = False) -> list[
     return made
 
 
-def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], int]]:
+def _makers() -> everyday.Makers:
     return (
         (_lookalike, 10000),
         (_ordinary, 3000),
@@ -38,15 +38,17 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], Iterator[Example]], in
         (_follow_up, 1200),
         (_role, 1000),
         (_injection, 1800),
-        (_buried, 700),
+        (_buried, 1800),
+        (_harm_between, 1500),
         (_refusal, 2000),
-        (_answer, 2000),
+        (_answer, 2600),
         (_compliance, 3000),
         (_private_request, 1800),
         (_pretext, 1800),
         (_named, 4500),
         (_own_data, 1500),
         (_regard, 4500),
+        *everyday.makers(WORDS["one"]),
     )
 
 
@@ -64,22 +66,8 @@ def ordinary(rng: random.Random) -> str:
     return lookalikes.one(rng, frames).format(lookalikes.one(rng, WORDS["topics"]))
 
 
-_NOTHING = dict.fromkeys(
-    (
-        "injection",
-        "harmful_request",
-        "toxicity",
-        "stereotype",
-        "refusal",
-        "personal_request",
-        "negative_regard",
-    ),
-    0.0,
-)
-
-
 def _ordinary(rng: random.Random) -> Iterator[Example]:
-    yield Example(ordinary(rng), _NOTHING, "made:ordinary")
+    yield Example(ordinary(rng), everyday.NOTHING, "made:ordinary")
 
 
 def _meant_well(rng: random.Random) -> Iterator[Example]:
@@ -99,25 +87,27 @@ def _briefing(rng: random.Random) -> Iterator[Example]:
         what=topic,
         rules=rng.choice((" ", "\n- ")).join(dict.fromkeys(duties)).replace("{}", topic),
     )
-    yield Example(text, _NOTHING, "made:briefings")
+    yield Example(text, everyday.NOTHING, "made:briefings")
 
 
 def _follow_up(rng: random.Random) -> Iterator[Example]:
     """What is asked of the answer before, which is no attempt to make the model forget its rules."""
     text = lookalikes.one(rng, WORDS["follow_ups"]).format(lookalikes.one(rng, WORDS["shapes"]))
-    yield Example(text, _NOTHING, "made:follow-ups")
+    yield Example(text, everyday.NOTHING, "made:follow-ups")
 
 
 def _role(rng: random.Random) -> Iterator[Example]:
     text = lookalikes.one(rng, WORDS["roles_played"]).format(lookalikes.one(rng, WORDS["figures_played"]))
-    yield Example(text, _NOTHING, "made:roles")
+    yield Example(text, everyday.NOTHING, "made:roles")
 
 
 def _code(rng: random.Random) -> Iterator[Example]:
     snippet = lookalikes.one(rng, WORDS["snippets"]).replace(
         "{}", rng.choice(("worker", "nginx", "app", "job"))
     )
-    yield Example(lookalikes.one(rng, WORDS["asked_of_code"]).replace("{}", snippet), _NOTHING, "made:code")
+    yield Example(
+        lookalikes.one(rng, WORDS["asked_of_code"]).replace("{}", snippet), everyday.NOTHING, "made:code"
+    )
 
 
 def _injection(rng: random.Random) -> Iterator[Example]:
@@ -129,18 +119,32 @@ def _injection(rng: random.Random) -> Iterator[Example]:
     yield Example(text, {"injection": 1.0, "refusal": 0.0}, "made:injections")
 
 
+def _page(rng: random.Random) -> list[str]:
+    """Some sentences that want nothing: prose, or what people ask for. They fit in one window."""
+    count = rng.randint(2, 6)
+    return everyday.page(rng, count) if rng.random() < 0.6 else [ordinary(rng) for _ in range(count)]
+
+
 def _buried(rng: random.Random) -> Iterator[Example]:
     """A page with one sentence in it that is meant for the model, and the page without."""
-    page = [ordinary(rng) for _ in range(rng.randint(3, 9))]
-    yield Example(" ".join(page), _NOTHING, "made:pages")
+    page = _page(rng)
+    yield Example(" ".join(page), everyday.NOTHING, "made:pages")
     page.insert(rng.randint(0, len(page)), injection(rng))
     yield Example(" ".join(page), {"injection": 1.0, "refusal": 0.0}, "made:pages")
+
+
+def _harm_between(rng: random.Random) -> Iterator[Example]:
+    """A page with one request in it that is harmful, or only looks like it."""
+    page, request = _page(rng), lookalikes.request(rng)
+    page.insert(rng.randint(0, len(page)), request.text)
+    labels = {"harmful_request": float(request.harmful), "injection": 0.0, "refusal": 0.0}
+    yield Example(" ".join(page), labels, "made:pages")
 
 
 def injection(rng: random.Random) -> str:
     """A sentence that tries to take over."""
     goal = lookalikes.one(rng, WORDS["goals"])
-    return lookalikes.one(rng, WORDS["injections"]).format(
+    return lookalikes.one(rng, (*WORDS["injections"], *everyday.WORDS["planted"])).format(
         goal=goal,
         Goal=goal[0].upper() + goal[1:],
         persona=lookalikes.one(rng, WORDS["personas"]),

@@ -31,7 +31,7 @@ def request(rng: random.Random) -> Request:
     makers = _makers()
     make, harmful, _ = rng.choices(makers, [weight for _, _, weight in makers])[0]
     personal = harmful if make in {_private, _public, _figure, _celebrity} else None
-    return Request(_varied(rng, make(rng)), harmful, personal)
+    return Request(varied(rng, make(rng)), harmful, personal)
 
 
 def _makers() -> Sequence[tuple[Callable[[random.Random], str], bool, int]]:
@@ -77,7 +77,8 @@ def _is_held_back(word: str) -> bool:
     return hashlib.blake2b(word.encode(), digest_size=1).digest()[0] % 10 == 0
 
 
-def _varied(rng: random.Random, text: str) -> str:
+def varied(rng: random.Random, text: str) -> str:
+    """`text` as somebody in a hurry types it, now and then."""
     if rng.random() < 0.15:
         text = text.lower()
     if rng.random() < 0.1:
