@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gateway.chain import Layer
 from gateway.detector import Detector
-from gateway.lane import Member
+from gateway.member import Member
 from gateway.text import views
 from gateway.text.encoder import loaded
 from gateway.types import STRENGTH, Action, Exchange, Finding, Message, Role, Side

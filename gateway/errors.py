@@ -5,7 +5,8 @@
     GatewayError
     ├ ConfigError              start-up or reload only; names the entry
     ├ InvalidRequestError      INVALID_ARGUMENT      400
-    │ └ UnknownModelError      NOT_FOUND             404
+    │ ├ UnknownModelError      NOT_FOUND             404
+    │ └ TextTooLongError       INVALID_ARGUMENT      400
     ├ OverloadedError          RESOURCE_EXHAUSTED    429
     ├ UpstreamError            UNAVAILABLE           502
     │ └ UpstreamTimeoutError   DEADLINE_EXCEEDED     504
@@ -36,6 +37,10 @@ class InvalidRequestError(GatewayError):
 
 class UnknownModelError(InvalidRequestError):
     """A request for a model that no configured upstream serves."""
+
+
+class TextTooLongError(InvalidRequestError):
+    """A text that is longer than a classifier reads; it names the limit."""
 
 
 class OverloadedError(GatewayError):

@@ -6,8 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gateway.lane import Panel
 from gateway.lanes import AnswerLanes, PromptLanes
+from gateway.panel import Panel
 from gateway.types import Delta, Deltas, Exchange, Finding, Finish, Upstream
 
 if TYPE_CHECKING:  # a detector is a defense through the group it forms, so the import would be a cycle

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.lane import Judges, Lane, Panel
+from gateway.lane import Lane
+from gateway.panel import Judges, Panel
 from gateway.redaction import JsonWriter, Writer
 from gateway.types import Delta, Exchange, Finding, Finish, Message, Role, Text, ToolCall, ToolCallPart
 from gateway.window import Release

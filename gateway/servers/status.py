@@ -10,6 +10,7 @@ from gateway.errors import (
     DefenseError,
     GatewayError,
     InvalidRequestError,
+    JudgeError,
     OverloadedError,
     UnknownModelError,
     UpstreamError,
@@ -60,9 +61,11 @@ def public_message(error: Exception) -> str:
 
 
 def log_failure(error: Exception) -> None:
-    """Log where an unexpected error came from, without its message, which may quote a prompt."""
+    """Log where an unexpected error came from, without a foreign message, which may quote a prompt."""
     if isinstance(error, GatewayError) and not isinstance(error, DefenseError):
         return
     cause = error.__cause__ or error
     frames = "".join(traceback.format_tb(cause.__traceback__))
-    log.error("%s caused by %s at\n%s", type(error).__name__, type(cause).__name__, frames)
+    said = str(error) if isinstance(error, GatewayError) else type(error).__name__
+    why = str(cause) if isinstance(cause, JudgeError) else type(cause).__name__
+    log.error("%s, caused by %s at\n%s", said, why, frames)

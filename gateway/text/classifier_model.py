@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, TextTooLongError
 from gateway.text.classifier_files import ClassifierFiles
 from gateway.text.onnx_session import Device, Placement, session
 from gateway.text.phrases import encodable
@@ -37,11 +37,13 @@ class Model:
         tokenizer.enable_truncation(files.window, stride=min(OVERLAP, files.window // 4))
 
     def windows(self, text: str) -> list[Window]:
-        """`text` in windows that overlap; raises ValueError past `MOST_WINDOWS`."""
+        """`text` in windows that overlap; raises TextTooLongError past `MOST_WINDOWS`."""
         first = self._tokenizer.encode(encodable(text))
         windows = [first, *first.overflowing]
         if len(windows) > MOST_WINDOWS:
-            raise ValueError(f"the text has {len(windows)} windows, more than can be judged")
+            raise TextTooLongError(
+                f"a text has {len(windows)} windows, more than can be judged; the limit is {MOST_WINDOWS}"
+            )
         return [Window(window.ids, window.type_ids) for window in windows]
 
     def read(self, windows: Sequence[Window]) -> list[list[float]]:

@@ -90,7 +90,7 @@ class Encoder:
         self._working: asyncio.Task[None] | None = None
 
     async def judge(self, text: str, within: float | None = None) -> Judgement:
-        """What the heads say of `text`; raises TimeoutError past `within` seconds, ValueError if too long."""
+        """What the heads say of `text`; raises TimeoutError past `within` seconds, TextTooLongError."""
         if (known := self._recall(text)) is not None:
             return known
         deadline = float("inf") if within is None else monotonic() + within

@@ -11,6 +11,7 @@ from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gateway.errors import TextTooLongError
 from gateway.text.onnx_session import Device, session
 from gateway.text.phrases import Span, encodable
 
@@ -83,7 +84,7 @@ class Model:
         self._words.no_truncation()
 
     def windows(self, text: str) -> list[Window]:
-        """`text` in windows; raises ValueError past `MOST_WINDOWS`."""
+        """`text` in windows; raises TextTooLongError past `MOST_WINDOWS`."""
         read = self._words.encode(encodable(text))
         ids, offsets = read.ids, read.offsets
         if len(ids) <= self.window:
@@ -92,7 +93,10 @@ class Model:
         room = self.window - 2
         starts = range(1, max(end - OVERLAP, 2), room - OVERLAP)
         if len(starts) > MOST_WINDOWS:
-            raise ValueError(f"the text has {len(ids)} tokens, more than can be judged")
+            most = 2 + room + (MOST_WINDOWS - 1) * (room - OVERLAP)
+            raise TextTooLongError(
+                f"a text has {len(ids)} tokens, more than can be judged; the limit is {most}"
+            )
         found = []
         for start in starts:
             stop = min(start + room, end)

@@ -17,9 +17,10 @@ from defenses.leak_filter import LeakFilter
 from gateway.chain import Layer, chain, steps
 from gateway.detector import Detector, PatternDetector, SentenceDetector
 from gateway.engine import Engine, Route
-from gateway.errors import ConfigError, DefenseError, UpstreamError
+from gateway.errors import ConfigError, DefenseError, JudgeError, TextTooLongError, UpstreamError
 from gateway.fusion import Fusion
 from gateway.metrics import GatewayMetrics
+from gateway.servers.status import log_failure, public_message, status_of
 from gateway.text.rules import Rule, RuleSet
 from gateway.text.sentences import LONGEST
 from gateway.types import (
@@ -280,6 +281,43 @@ async def test_error_and_timeout_have_policies_of_their_own(
     counts = (footprint.allowed_on_error, footprint.allowed_on_timeout)
     assert counts == ((1, 0) if fails == "on_error" else (0, 1))
     assert asked.trail.unchecked == 1
+
+
+class Raises(Slow):
+    """Fails with a given error."""
+
+    __slots__ = ()
+    error: ClassVar[Exception] = RuntimeError()
+
+    async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
+        raise self.error
+
+
+async def test_who_sends_a_text_that_is_too_long_is_told_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raises, "error", TextTooLongError("a text has 9 tokens; the limit is 8"))
+    with pytest.raises(TextTooLongError, match="the limit is 8") as raised:
+        await contract.collect([Raises(side="input")], contract.Listed(contract.answer("good")))
+    assert status_of(raised.value).http == 400
+    with pytest.raises(DefenseError):  # of an answer that is too long the client cannot mend anything
+        await contract.collect([Raises(side="output")], contract.Listed(contract.answer("good")))
+
+
+async def test_the_log_says_why_a_judge_failed_and_the_client_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Raises, "error", JudgeError("the judge at http://judge cannot be reached"))
+    with pytest.raises(DefenseError) as raised:
+        await contract.collect([Raises(side="input")], contract.Listed(contract.answer("good")))
+    log_failure(raised.value)
+    assert "defense_0 failed, caused by the judge at http://judge cannot be reached" in caplog.text
+    assert "http://judge" not in public_message(raised.value)
+    caplog.clear()
+    monkeypatch.setattr(Raises, "error", ValueError("what the prompt said"))
+    with pytest.raises(DefenseError) as raised:
+        await contract.collect([Raises(side="input")], contract.Listed(contract.answer("good")))
+    log_failure(raised.value)
+    assert "ValueError" in caplog.text
+    assert "what the prompt said" not in caplog.text
 
 
 class Gated(contract.Listed):

@@ -146,7 +146,7 @@ MUTANTS = {
         "tests/gateway/text/test_views.py",
     ),
     "takes the escape that is not complete for what it says": Mutant(
-        "lane.py",
+        "member.py",
         "for end in (len(view.text), *map(view.before, reading.joints)):",
         "for end in (len(view.text),):",
         "tests/gateway/text/test_views.py",
@@ -164,7 +164,7 @@ MUTANTS = {
         "tests/gateway/text/test_views.py",
     ),
     "holds back nothing where an escape may begin": Mutant(
-        "lane.py",
+        "member.py",
         "            for joint in reading.joints:\n",
         "            for joint in ():\n",
         "tests/gateway/text/test_views.py",
@@ -182,7 +182,7 @@ MUTANTS = {
         "tests/gateway/test_fusion.py -k charged",
     ),
     "lets unchecked text pass": Mutant(
-        "lane.py",
+        "member.py",
         'if policy == "block":',
         "if False:",
         "tests/gateway/test_stream.py tests/gateway/test_fusion.py",

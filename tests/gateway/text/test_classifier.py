@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, TextTooLongError
 from gateway.text.classifier import SequenceClassifier, shared
 from gateway.text.classifier_files import ClassifierChoice, find
 from gateway.text.classifier_model import MOST_WINDOWS, OnnxModel
@@ -125,7 +125,7 @@ async def test_any_text_has_a_score(tmp_path: Path, text: str) -> None:
 
 
 async def test_a_text_past_all_bounds_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="more than can be judged"):
+    with pytest.raises(TextTooLongError, match="more than can be judged; the limit is"):
         await scores(guard(tmp_path), "kind " * (MOST_WINDOWS * WINDOW))
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, TextTooLongError
 from gateway.text import encoder as encoders
 from gateway.text.encoder import BATCH, Encoder
 from gateway.text.encoder_model import MOST_WINDOWS, Model
@@ -118,7 +118,7 @@ def test_windows_overlap_and_cover_the_text(model: Model) -> None:
 
 
 def test_what_is_too_long_is_refused_and_not_cut(model: Model) -> None:
-    with pytest.raises(ValueError, match="more than can be judged"):
+    with pytest.raises(TextTooLongError, match="more than can be judged; the limit is"):
         model.windows("a " * (MOST_WINDOWS * model.window))
 
 
