@@ -18,9 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ from benchmarks.environments import PEERS, environment
 from benchmarks.http_overhead import configuration, ready
 from benchmarks.overhead import markdown
 from benchmarks.targets import process
+from defenses.leak_filter import LeakFilter
+from gateway.chain import Layer, chain
+from gateway.types import Deltas, Detection, Exchange, Finish, Text
 
 ROOT = Path(__file__).parents[1]
 OTHERS = ("litellm", "nemo")
@@ -84,6 +87,7 @@ class Delivered:
     characters: int | None = None
 
 
+COUNTED = Case("content", "", 4)
 CASES = [Case(channel, secret, cut) for channel in CHANNELS for secret in (*SECRETS, "") for cut in CUTS]
 
 
@@ -226,6 +230,50 @@ async def answering(url: str, running: asyncio.subprocess.Process) -> None:
                 pass
             await asyncio.sleep(0.2)
     raise SystemExit("litellm was not ready within two minutes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted(LeakFilter):
+    """The leak filter, noting how many characters it is shown at each look."""
+
+    looked: list[int] = field(default_factory=list)
+
+    def glance(self, text: str, start: int = 0, final: bool = False) -> int | None:
+        self.looked.append(len(text))
+        return LeakFilter.glance(self, text, start, final)
+
+    def pending(self, text: str, start: int = 0) -> int:
+        self.looked.append(len(text))
+        return LeakFilter.pending(self, text, start)
+
+    async def detect(self, text: str, exchange: Exchange, start: int = 0) -> Sequence[Detection]:
+        self.looked.append(len(text))
+        return await LeakFilter.detect(self, text, exchange, start)
+
+
+async def looks(case: Case) -> tuple[int, int]:
+    """How often this gateway's filter looks at an answer in content, and at how many characters in all."""
+    filtering = Counted()
+
+    async def pieces(exchange: Exchange) -> Deltas:
+        for at in range(0, len(case.text), case.cut):
+            yield Text(case.text[at : at + case.cut])
+        yield Finish("stop")
+
+    defended = chain([Layer("leak_filter", filtering)], pieces)
+    async with aclosing(defended(Exchange(model="scripted", messages=()))) as deltas:
+        async for _ in deltas:
+            pass
+    return len(filtering.looked), sum(filtering.looked)
+
+
+async def with_looks(delivered: list[Delivered]) -> list[Delivered]:
+    """The same, with what it took where that is counted."""
+    counted = []
+    for case, one in zip(CASES, delivered, strict=True):
+        checks, characters = await looks(case)
+        counted.append(replace(one, checks=checks, characters=characters) if case == COUNTED else one)
+    return counted
 
 
 def nemo(cases: list[Case], stream_first: bool) -> list[Delivered]:

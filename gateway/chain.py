@@ -9,6 +9,7 @@ from time import perf_counter
 from gateway.detector import Detector
 from gateway.errors import DefenseError, GatewayError, UpstreamError
 from gateway.fusion import Fusion
+from gateway.prompt import PromptDefense, Rewriting
 from gateway.trail import Call, Footprint
 from gateway.transcript import Transcript
 from gateway.types import Defense, Deltas, Exchange, Mode, Risk, Upstream
@@ -63,13 +64,13 @@ def chain(layers: Sequence[Layer], upstream: Upstream) -> Upstream:
     return upstream
 
 
-def steps(layers: Sequence[Layer]) -> list[Layer | Fusion]:
+def steps(layers: Sequence[Layer]) -> list[Layer | Rewriting | Fusion]:
     """`layers` with each run of detectors that may be fused as one group."""
-    grouped: list[Layer | Fusion] = []
+    grouped: list[Layer | Rewriting | Fusion] = []
     together = False
     for layer in layers:
         if not isinstance(layer.defense, Detector):
-            grouped.append(layer)
+            grouped.append(_alone(layer))
             together = False
             continue
         last = grouped[-1] if grouped else None
@@ -79,6 +80,11 @@ def steps(layers: Sequence[Layer]) -> list[Layer | Fusion]:
             grouped.append(Fusion(((layer.name, layer.defense),)))
         together = layer.fuse
     return grouped
+
+
+def _alone(layer: Layer) -> Layer | Rewriting:
+    defense = layer.defense
+    return Rewriting(layer.name, defense) if isinstance(defense, PromptDefense) else layer
 
 
 async def recorded(exchange: Exchange, upstream: Upstream) -> Deltas:

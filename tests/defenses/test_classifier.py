@@ -8,7 +8,7 @@ import pytest
 
 from defenses.classifier import Classifier
 from gateway.config import Entry, build
-from gateway.errors import ConfigError, DefenseError
+from gateway.errors import ConfigError, TextTooLongError
 from gateway.text.classifier_files import ClassifierChoice
 from gateway.types import Action, Detection, Finding, Finish, Message
 from tests import contract
@@ -115,7 +115,7 @@ async def test_a_threshold_is_where_it_is_set(tmp_path: Path) -> None:
 async def test_a_check_that_cannot_be_made_refuses_the_exchange(tmp_path: Path) -> None:
     defense = classifier(tmp_path, side="input")
     upstream = contract.Listed(contract.answer("ok"))
-    with pytest.raises(DefenseError):
+    with pytest.raises(TextTooLongError, match="the limit is"):
         await contract.collect([defense], upstream, contract.exchange("kind " * 40_000))
     assert upstream.opened == 0
     await defense.aclose()
