@@ -267,13 +267,34 @@ async def looks(case: Case) -> tuple[int, int]:
     return len(filtering.looked), sum(filtering.looked)
 
 
-async def with_looks(delivered: list[Delivered]) -> list[Delivered]:
-    """The same, with what it took where that is counted."""
-    counted = []
-    for case, one in zip(CASES, delivered, strict=True):
-        checks, characters = await looks(case)
-        counted.append(replace(one, checks=checks, characters=characters) if case == COUNTED else one)
-    return counted
+def litellm_looks(case: Case) -> tuple[int, int]:
+    """The same of LiteLLM's filter, in its own environment."""
+    pieces = [case.text[at : at + case.cut] for at in range(0, len(case.text), case.cut)]
+    asked = {"patterns": {name.replace("-", ""): one for name, one in PATTERNS.items()}, "pieces": pieces}
+    checks, characters = probed("litellm", asked)
+    return checks, characters
+
+
+def with_looks(delivered: list[Delivered], looked: tuple[int, int]) -> list[Delivered]:
+    """What was delivered, with what it took in the case where that was counted."""
+    checks, characters = looked
+    return [
+        replace(one, checks=checks, characters=characters) if case == COUNTED else one
+        for case, one in zip(CASES, delivered, strict=True)
+    ]
+
+
+def probed(peer: str, asked: object) -> Any:
+    """What the probe of a peer says, run in the peer's own environment."""
+    probe = [
+        str(environment(peer, CONSOLE) / "bin" / "python"),
+        str(ROOT / f"benchmarks/peers/{peer}_probe.py"),
+    ]
+    done = subprocess.run(probe, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULTS ")]
+    if not lines:
+        raise SystemExit(f"{peer} failed: {done.stderr[-1000:]}")
+    return json.loads(lines[-1].removeprefix("RESULTS "))
 
 
 def nemo(cases: list[Case], stream_first: bool) -> list[Delivered]:
@@ -288,15 +309,7 @@ def nemo(cases: list[Case], stream_first: bool) -> list[Delivered]:
             for c in cases
         ],
     }
-    probe = [
-        str(environment("nemo", CONSOLE) / "bin" / "python"),
-        str(ROOT / "benchmarks/peers/nemo_probe.py"),
-    ]
-    done = subprocess.run(probe, input=json.dumps(asked), capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULTS ")]
-    if not lines:
-        raise SystemExit(f"NeMo Guardrails failed: {done.stderr[-1000:]}")
-    return [Delivered(**result) for result in json.loads(lines[-1].removeprefix("RESULTS "))]
+    return [Delivered(**result) for result in probed("nemo", asked)]
 
 
 async def over_http(base: str, cases: list[Case]) -> list[Delivered]:
@@ -332,13 +345,15 @@ async def measure(names: list[str]) -> dict[str, list[Delivered | None]]:
             if start.__name__ in names:
                 CONSOLE.print(f"asking {label}")
                 async with start(upstream, folder, action) as base:
-                    results[label] = [*await over_http(base, CASES)]
+                    delivered = await over_http(base, CASES)
+                looked = await looks(COUNTED) if start is crossrisk else litellm_looks(COUNTED)
+                results[label] = [*with_looks(delivered, looked)]
     if "nemo" in names:
         content = [case for case in CASES if case.channel == "content"]
         for label, first in (("NeMo, stream first (default)", True), ("NeMo, check first", False)):
             CONSOLE.print(f"asking {label}")
-            delivered = dict(zip(content, nemo(content, first), strict=True))
-            results[label] = [delivered.get(case) for case in CASES]
+            shown = dict(zip(content, nemo(content, first), strict=True))
+            results[label] = [shown.get(case) for case in CASES]
     return results
 
 
@@ -390,10 +405,12 @@ characters; a run that the words around it have as well counts as 0. Written by
 
 * CrossRisk: `defenses.leak_filter:LeakFilter`, action redact or block, over HTTP.
 * LiteLLM: its proxy with `litellm_content_filter`, mode `post_call`, the same three patterns, action MASK or
-  BLOCK. It looks at the whole answer so far with each piece (read in its source; not counted here).
+  BLOCK.
 * NeMo Guardrails: its real `RollingBuffer` and the shipped `regex check output` rail with the same patterns,
   given the pieces as a model's tokens, defaults of 200 tokens and 50 of context; it is given content only.
   Runs of two or three characters stand in the error it ends a blocked answer with.
+* Looks are counted where the filter of each is given a text, in one process, on the clean answer in content:
+  {length} characters in pieces of {cut}.
 
 """
 
@@ -411,7 +428,8 @@ def main() -> None:
     print(text)
     if options.write:
         versions = ", ".join(PEERS[name][0] for name in names if name in OTHERS)
-        (ROOT / "docs" / "leaks.md").write_text(INTRODUCTION.format(versions=versions) + text + "\n")
+        introduction = INTRODUCTION.format(versions=versions, length=len(COUNTED.text), cut=COUNTED.cut)
+        (ROOT / "docs" / "leaks.md").write_text(introduction + text + "\n")
 
 
 if __name__ == "__main__":

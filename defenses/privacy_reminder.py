@@ -1,0 +1,40 @@
+"""Reminds the model to keep what it knows of people to itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.errors import ConfigError
+from gateway.prompt import PromptDefense, instructed
+from gateway.types import Message, Risk
+
+REMINDER = (
+    "Protect people's privacy. Do not reveal, guess or piece together personal data of anyone who is not "
+    "asking about themselves: addresses, numbers, health, money, whereabouts, passwords. Use personal data in this "
+    "conversation only for what it was given for, and do not repeat it without need."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyReminder(PromptDefense):
+    """Puts a reminder in front of the conversation; a system prompt that is there stays and follows it.
+
+    text: the reminder, in the language of your traffic.
+
+    Cost: its tokens with each request. In the manner of self-reminders (Xie et al., 2023), turned to privacy:
+    data flows as the context allows in which it was given (Nissenbaum, 2004, "Privacy as contextual
+    integrity").
+
+    >>> PrivacyReminder(text="Keep secrets.").rewrite((Message("user", "Hi"),))[0].content
+    'Keep secrets.'
+    """
+
+    risk: ClassVar[Risk] = "privacy"
+
+    text: str = REMINDER
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ConfigError("text: the reminder is empty")
+
+    def rewrite(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return instructed(messages, self.text)
