@@ -9,8 +9,8 @@ from gateway.types import Message, Risk
 
 REMINDER = (
     "Protect people's privacy. Do not reveal, guess or piece together personal data of anyone who is not "
-    "asking about themselves: addresses, numbers, health, money, whereabouts, passwords. Use personal data in this "
-    "conversation only for what it was given for, and do not repeat it without need."
+    "asking about themselves: addresses, numbers, health, money, whereabouts, passwords. Use personal data "
+    "in this conversation only for what it was given for, and do not repeat it without need."
 )
 
 

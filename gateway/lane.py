@@ -150,10 +150,10 @@ class Lane:
         "findings",
     )
 
-    def __init__(self, judges: Judges, location: str, writer: Writer | None = None) -> None:
+    def __init__(self, judges: Judges, location: str, writer: Writer) -> None:
         panel, acting, flagging = judges.panel, judges.acting, judges.flagging
         self._judges = judges
-        self._acting = Pass(panel.acting, acting, writer or PlainWriter()) if acting else None
+        self._acting = Pass(panel.acting, acting, writer) if acting else None
         self._flagging = Pass(panel.flagging, flagging, PlainWriter()) if flagging else None
         self._location = location
         self._accounting = judges.accounting

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.lane import Lane
 from gateway.panel import Judges, Panel
-from gateway.redaction import JsonWriter, Writer
+from gateway.redaction import JsonWriter, PlainWriter, Substitute, Writer, redacted
 from gateway.types import Delta, Exchange, Finding, Finish, Message, Role, Text, ToolCall, ToolCallPart
 from gateway.window import Release
 
@@ -13,8 +13,9 @@ from gateway.window import Release
 class PromptLanes:
     """Judges the turns of a prompt: what each says, and the calls it makes."""
 
-    def __init__(self, panel: Panel, exchange: Exchange) -> None:
+    def __init__(self, panel: Panel, exchange: Exchange, substitute: Substitute = redacted) -> None:
         self._panel = panel
+        self._substitute = substitute
         self._exchange = exchange
         self._judges: dict[Role, Judges] = {}
         self.findings: list[Finding] = []
@@ -39,13 +40,15 @@ class PromptLanes:
 
     async def _judge_call(self, judges: Judges, place: str, call: ToolCall) -> ToolCall:
         name = await self._judge(judges, f"{place}.name", call.name)
-        arguments = await self._judge(judges, f"{place}.arguments", call.arguments, JsonWriter())
+        arguments = await self._judge(
+            judges, f"{place}.arguments", call.arguments, JsonWriter(self._substitute)
+        )
         return ToolCall(call.id, name, arguments)
 
     async def _judge(self, judges: Judges, location: str, text: str, writer: Writer | None = None) -> str:
         if not text:
             return text
-        lane = Lane(judges, location, writer)
+        lane = Lane(judges, location, writer or PlainWriter(self._substitute))
         release = await lane.push(text, final=True)
         self.findings += lane.take_findings()
         self.blocked |= lane.blocked
@@ -62,8 +65,11 @@ class AnswerLanes:
     call's id and name leave together, once its name is complete.
     """
 
-    def __init__(self, panel: Panel, exchange: Exchange, whole: bool) -> None:
+    def __init__(
+        self, panel: Panel, exchange: Exchange, whole: bool, substitute: Substitute = redacted
+    ) -> None:
         self._judges = Judges(panel, exchange)
+        self._substitute = substitute
         self._idle = not panel
         self._whole = whole
         self._texts: dict[str, _TextLane] = {}
@@ -80,7 +86,9 @@ class AnswerLanes:
         if isinstance(delta, Text):
             text = self._texts.get(delta.channel)
             if text is None:
-                text = self._texts[delta.channel] = _TextLane(self._judges, delta, self._whole)
+                text = self._texts[delta.channel] = _TextLane(
+                    self._judges, delta, self._whole, self._substitute
+                )
             out = await text.take(delta)
             return out.deltas if not out.blocked else self._checked(out)
         if isinstance(delta, ToolCallPart):
@@ -98,7 +106,7 @@ class AnswerLanes:
     async def _take_part(self, part: ToolCallPart) -> Sequence[Delta]:
         call = self._calls.get(part.index)
         if call is None:
-            call = self._calls[part.index] = _ToolCallLanes(self._judges, part.index)
+            call = self._calls[part.index] = _ToolCallLanes(self._judges, part.index, self._substitute)
         out: list[Delta] = []
         if self._open_call is not None and self._open_call is not call:  # so its name is complete
             out += self._checked(await self._open_call.end_name())
@@ -139,10 +147,10 @@ _NOTHING = _Out(False, ())
 class _TextLane:
     __slots__ = ("_kind", "_lane", "_whole")
 
-    def __init__(self, judges: Judges, kind: Text, whole: bool) -> None:
+    def __init__(self, judges: Judges, kind: Text, whole: bool, substitute: Substitute) -> None:
         self._kind = kind
         self._whole = whole
-        self._lane = Lane(judges, kind.channel)
+        self._lane = Lane(judges, kind.channel, PlainWriter(substitute))
 
     async def take(self, delta: Text) -> _Out:
         if self._whole and self._lane.keep(delta.text):
@@ -171,11 +179,11 @@ class _TextLane:
 class _ToolCallLanes:
     __slots__ = ("_arguments", "_head", "_index", "_name")
 
-    def __init__(self, judges: Judges, index: int) -> None:
+    def __init__(self, judges: Judges, index: int, substitute: Substitute) -> None:
         self._index = index
         self._head: ToolCallPart | None = None
-        self._name = Lane(judges, f"tool_calls[{index}].name")
-        self._arguments = Lane(judges, f"tool_calls[{index}].arguments", JsonWriter())
+        self._name = Lane(judges, f"tool_calls[{index}].name", PlainWriter(substitute))
+        self._arguments = Lane(judges, f"tool_calls[{index}].arguments", JsonWriter(substitute))
 
     async def take(self, part: ToolCallPart) -> _Out:
         if part.id or part.name:

@@ -1,8 +1,12 @@
-"""Writes released text: what is kept as it is, and placeholders in the place of redacted spans."""
+"""Writes released text: what is kept as it is, and substitutes in the place of redacted spans."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
+
+Substitute = Callable[[str, str], str]
+"""What stands for a span, from its label and its text."""
 
 
 def placeholder(label: str) -> str:
@@ -12,6 +16,11 @@ def placeholder(label: str) -> str:
     '[EMAIL]'
     """
     return f"[{label.upper()}]"
+
+
+def redacted(label: str, text: str) -> str:
+    """The usual substitute: what kind of thing stood here, and nothing of it."""
+    return placeholder(label)
 
 
 class Writer(Protocol):
@@ -35,7 +44,10 @@ class Writer(Protocol):
 
 
 class PlainWriter:
-    """For prose: the placeholder and nothing else."""
+    """For prose: the substitute and nothing else."""
+
+    def __init__(self, substitute: Substitute = redacted) -> None:
+        self._substitute = substitute
 
     def part(self, text: str, start: int, cut: int) -> int:
         """Anywhere."""
@@ -50,8 +62,8 @@ class PlainWriter:
         return text
 
     def replace(self, label: str, text: str) -> str:
-        """The placeholder."""
-        return placeholder(label)
+        """The substitute."""
+        return self._substitute(label, text)
 
 
 class JsonWriter:
@@ -64,7 +76,8 @@ class JsonWriter:
     '"[CARD]"'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, substitute: Substitute = redacted) -> None:
+        self._substitute = substitute
         self._in_string = False
 
     def part(self, text: str, start: int, cut: int) -> int:
@@ -98,16 +111,25 @@ class JsonWriter:
         return text
 
     def replace(self, label: str, text: str) -> str:
-        """The placeholder, with the quotes it needs to stay one string between what surrounds it."""
+        """The substitute, with the quotes it needs to stay one string between what surrounds it."""
         opening = "" if self._in_string else '"'
         self._pass(text)
         closing = "" if self._in_string else '"'
-        return f"{opening}{placeholder(label)}{closing}"
+        written = json.dumps(self._substitute(label, _meaning(text)), ensure_ascii=False)[1:-1]
+        return f"{opening}{written}{closing}"
 
     def _pass(self, text: str) -> None:
         for mark in _MARKS.finditer(text):
             if mark[0] == '"':
                 self._in_string = not self._in_string
+
+
+def _meaning(text: str) -> str:
+    """What a part of a JSON string says; what is none says itself."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
 
 
 _SHORT = 2

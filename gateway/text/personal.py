@@ -64,6 +64,14 @@ _KEY_BODY = rf"{_BETWEEN}{{0,12}}{f'(?:{_KEY_LINE}' * 110}{')?' * 110}[A-Za-z0-9
 _KEY_BEGIN = "-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_END = "-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 
+
+def _key(text: str) -> int:
+    """A key, up to the last character that may be of it: what lies between lines ends none."""
+    return len(_AFTER_KEY.sub("", text))
+
+
+_AFTER_KEY = re.compile(r"[^A-Za-z0-9+/=-]+\Z")
+
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|"
     r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
@@ -150,7 +158,12 @@ PERSONAL = RuleSet(
         *secrets.RULES,
         Rule("private_key", r"\b[5KL][A-HJ-NP-Za-km-z1-9]{50,51}\b", _base58),
         Rule("private_key", r"\bxprv[A-HJ-NP-Za-km-z1-9]{107}\b", _base58),
-        Rule("private_key", f"{_KEY_BEGIN}{_KEY_HEADERS}{_KEY_BODY}(?:{_KEY_END})?", opening="-----BEGIN "),
+        Rule(
+            "private_key",
+            f"{_KEY_BEGIN}{_KEY_HEADERS}{_KEY_BODY}(?:{_KEY_END})?",
+            _key,
+            opening="-----BEGIN ",
+        ),
     ]
 )
 """The rules shared by the leak filter in line and the privacy monitors off it."""

@@ -30,7 +30,7 @@ def examples(seed: int, scale: float = 1.0, *, held_back: bool = False) -> list[
 
 def _makers() -> everyday.Makers:
     return (
-        (_lookalike, 10000),
+        (_lookalike, 12000),
         (_ordinary, 3000),
         (_meant_well, 1500),
         (_briefing, 1500),
@@ -38,16 +38,16 @@ def _makers() -> everyday.Makers:
         (_follow_up, 1200),
         (_role, 1000),
         (_injection, 1800),
-        (_buried, 1800),
+        (_buried, 1500),
         (_harm_between, 1500),
-        (_refusal, 2000),
-        (_answer, 2600),
-        (_compliance, 3000),
+        (_refusal, 1500),
+        (_answer, 2200),
+        (_compliance, 2600),
         (_private_request, 1800),
-        (_pretext, 1800),
-        (_named, 4500),
+        (_pretext, 1200),
+        (_named, 3200),
         (_own_data, 1500),
-        (_regard, 4500),
+        (_regard, 3200),
         *everyday.makers(WORDS["one"]),
     )
 

@@ -36,12 +36,6 @@ RATE = 0.01
 """Share of the held-back negatives that a head may flag at its operating point."""
 RATES = {"harmful_request": 0.04, "personal_request": 0.05, "stereotype": 0.05, "harmful_compliance": 0.05}
 """The same where nearly all held-back negatives are look-alikes, which everyday traffic hardly has."""
-SOURCE_RATE = 0.1
-"""Share of the held-back negatives of any one source that a head may flag at its operating point.
-
-Many easy negatives would else hide that most of a few hard ones are flagged."""
-FEWEST = 20
-"""Held-back negatives from which on a source is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +108,10 @@ def _rounded(weights: Sequence[float]) -> list[float]:
 
 
 def _counted(examples: Sequence[Example]) -> dict[str, int]:
-    return {source: len(some) for source, some in sorted(_by_source(examples).items())}
+    counts: dict[str, int] = {}
+    for example in examples:
+        counts[example.source] = counts.get(example.source, 0) + 1
+    return dict(sorted(counts.items()))
 
 
 def _calibrated(model: fit.Encoder, head: str, examples: Sequence[Example], words: Tokenizer) -> Calibration:
@@ -147,24 +144,11 @@ def _operating(
     examples: Sequence[Example],
     words: Tokenizer,
 ) -> dict[str, float]:
-    """By head: the probability from which on it speaks up, see `RATES` and `SOURCE_RATE`."""
-    points = {}
-    for head in HEADS:
-        own, rate = calibrations[head], RATES.get(head, RATE)
-        point = _threshold(_benign(model, head, own, examples, words), rate)
-        for some in _by_source(examples).values():
-            scores = _benign(model, head, own, some, words)
-            if len(scores) >= FEWEST:
-                point = max(point, _threshold(scores, SOURCE_RATE))
-        points[head] = point
-    return points
-
-
-def _by_source(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    sources: dict[str, list[Example]] = {}
-    for example in examples:
-        sources.setdefault(example.source, []).append(example)
-    return sources
+    """By head: the probability from which on it speaks up, see `RATES`."""
+    return {
+        head: _threshold(_benign(model, head, calibrations[head], examples, words), RATES.get(head, RATE))
+        for head in HEADS
+    }
 
 
 def _threshold(benign: Sequence[float], rate: float) -> float:
