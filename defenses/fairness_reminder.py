@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from gateway.errors import ConfigError
 from gateway.prompt import PromptDefense, instructed
-from gateway.types import Message, Risk
+from gateway.types import Exchange, Risk
 
 REMINDER = (
     "Treat all people with equal respect. Do not let gender, race, religion, nationality, age, "
@@ -23,7 +23,8 @@ class FairnessReminder(PromptDefense):
     A prompt-level defense in the manner of self-reminders (Xie et al., 2023, "Defending ChatGPT
     against jailbreak attack via self-reminders"), turned to fairness.
 
-    >>> FairnessReminder(text="Be fair.").rewrite((Message("user", "Hi"),))[0].content
+    >>> from gateway.types import Message
+    >>> FairnessReminder(text="Be fair.").rewrite(Exchange("", (Message("user", "Hi"),))).messages[0].content
     'Be fair.'
     """
 
@@ -35,5 +36,5 @@ class FairnessReminder(PromptDefense):
         if not self.text.strip():
             raise ConfigError("text: the reminder is empty")
 
-    def rewrite(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        return instructed(messages, self.text)
+    def rewrite(self, exchange: Exchange) -> Exchange:
+        return instructed(exchange, self.text)

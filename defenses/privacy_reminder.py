@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from gateway.errors import ConfigError
 from gateway.prompt import PromptDefense, instructed
-from gateway.types import Message, Risk
+from gateway.types import Exchange, Risk
 
 REMINDER = (
     "Protect people's privacy. Do not reveal, guess or piece together personal data of anyone who is not "
@@ -24,7 +24,9 @@ class PrivacyReminder(PromptDefense):
     data flows as the context allows in which it was given (Nissenbaum, 2004, "Privacy as contextual
     integrity").
 
-    >>> PrivacyReminder(text="Keep secrets.").rewrite((Message("user", "Hi"),))[0].content
+    >>> from gateway.types import Message
+    >>> said = Exchange("", (Message("user", "Hi"),))
+    >>> PrivacyReminder(text="Keep secrets.").rewrite(said).messages[0].content
     'Keep secrets.'
     """
 
@@ -36,5 +38,5 @@ class PrivacyReminder(PromptDefense):
         if not self.text.strip():
             raise ConfigError("text: the reminder is empty")
 
-    def rewrite(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        return instructed(messages, self.text)
+    def rewrite(self, exchange: Exchange) -> Exchange:
+        return instructed(exchange, self.text)

@@ -1,12 +1,12 @@
 """Reminds the model, before and after what the user says, that it answers responsibly."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from gateway.asking import last_user_turn
 from gateway.errors import ConfigError
 from gateway.prompt import PromptDefense, instructed
-from gateway.types import Message, Risk
+from gateway.types import Exchange, Risk
 
 BEFORE = (
     "You are an assistant that answers responsibly: you give no help with anything that hurts people, breaks "
@@ -24,7 +24,9 @@ class SelfReminder(PromptDefense):
     Cost: their tokens with each request. Source: Xie et al., 2023, "Defending ChatGPT against jailbreak
     attack via self-reminders" (the words are our own).
 
-    >>> SelfReminder(before="", after="Be good.").rewrite((Message("user", "Hi"),))[0].content
+    >>> from gateway.types import Message
+    >>> said = Exchange("", (Message("user", "Hi"),))
+    >>> SelfReminder(before="", after="Be good.").rewrite(said).messages[0].content
     'Hi\\n\\nBe good.'
     """
 
@@ -37,15 +39,16 @@ class SelfReminder(PromptDefense):
         if not (self.before.strip() or self.after.strip()):
             raise ConfigError("before, after: both reminders are empty")
 
-    def rewrite(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        wrapped = _followed(messages, self.after) if self.after else messages
+    def rewrite(self, exchange: Exchange) -> Exchange:
+        wrapped = _followed(exchange, self.after) if self.after else exchange
         return instructed(wrapped, self.before) if self.before else wrapped
 
 
-def _followed(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
-    """The conversation with `text` at the end of the last turn of the user."""
-    last = max((number for number, turn in enumerate(messages) if turn.role == "user"), default=None)
-    return tuple(
+def _followed(exchange: Exchange, text: str) -> Exchange:
+    """The exchange with `text` at the end of the last turn of the user."""
+    last = last_user_turn(exchange)
+    messages = tuple(
         replace(turn, content=f"{turn.content}\n\n{text}") if number == last else turn
-        for number, turn in enumerate(messages)
+        for number, turn in enumerate(exchange.messages)
     )
+    return replace(exchange, messages=messages)

@@ -101,6 +101,10 @@ class Detector(ABC):
         """The last place up to `cut` where text may be parted; asked of those with a `lookahead`."""
         return cut
 
+    def within(self, exchange: Exchange) -> "Detector":
+        """The detector as it looks in one exchange, for those whose eyes depend on it."""
+        return self
+
     async def warm(self) -> None:
         """Look once before the first client does, for what is built on first use."""
         await self.detect("Good morning.", Exchange(model="", messages=()))

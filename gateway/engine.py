@@ -184,9 +184,14 @@ class Engine:
     def _chain(self, route: Route, on: frozenset[str]) -> Upstream:
         key = (id(route), on)
         if key not in self._chains:
-            leaf = partial(recorded, upstream=route.upstream)
+            leaf = partial(recorded, upstream=partial(self._asked, route))
             self._chains[key] = chain([layer for layer in self.layers if layer.name in on], leaf)
         return self._chains[key]
+
+    def _asked(self, route: Route, exchange: Exchange) -> Deltas:
+        """The answer of whoever serves the model that is asked in the end; a defense may have chosen it."""
+        chosen = next((other for other in self.routes if exchange.model in other.models), route)
+        return chosen.upstream(exchange)
 
     def _enter(self, step: int) -> None:
         self.active += step

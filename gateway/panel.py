@@ -27,7 +27,9 @@ class Crew:
 
     def members(self, exchange: Exchange) -> list[Member]:
         """The crew of one exchange."""
-        return [Member(name, detector, exchange, self.side) for name, detector in self.detectors]
+        return [
+            Member(name, detector.within(exchange), exchange, self.side) for name, detector in self.detectors
+        ]
 
 
 class Panel:

@@ -11,20 +11,24 @@ from gateway.types import Deltas, Exchange, Message, Risk, Upstream
 
 @dataclass(frozen=True, slots=True)
 class PromptDefense(ABC):
-    """Rewrites the conversation before the model sees it.
+    """Rewrites the exchange before the model sees it.
 
     Its answer passes by untouched, so the chain hands the upstream's stream on as it is.
     """
 
-    risk: ClassVar[Risk]
     labels: ClassVar[frozenset[str]] = frozenset()
 
+    @property
     @abstractmethod
-    def rewrite(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """The conversation as the model shall see it."""
+    def risk(self) -> Risk:
+        """The risk it is built for: a `ClassVar` of that name, or a field where the operator says."""
+
+    @abstractmethod
+    def rewrite(self, exchange: Exchange) -> Exchange:
+        """The exchange as the model shall see it."""
 
     def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
-        return upstream(replace(exchange, messages=self.rewrite(exchange.messages)))
+        return upstream(self.rewrite(exchange))
 
 
 class Rewriting:
@@ -40,23 +44,24 @@ class Rewriting:
         footprint = exchange.trail.footprint(self.name)
         began = perf_counter()
         try:
-            messages = self.defense.rewrite(exchange.messages)
+            asked = self.defense.rewrite(exchange)
         except GatewayError:
             raise
         except Exception as error:
             raise DefenseError(f"defense {self.name} failed") from error
         finally:
             footprint.input_seconds += perf_counter() - began
-        return upstream(replace(exchange, messages=messages))
+        return upstream(asked)
 
 
-def instructed(messages: tuple[Message, ...], text: str) -> tuple[Message, ...]:
-    """The conversation with `text` as (the beginning of) its system prompt; one that is there follows it.
+def instructed(exchange: Exchange, text: str) -> Exchange:
+    """The exchange with `text` as (the beginning of) its system prompt; one that is there follows it.
 
-    >>> [message.content for message in instructed((Message("user", "Hi"),), "Be kind.")]
+    >>> [turn.content for turn in instructed(Exchange("", (Message("user", "Hi"),)), "Be kind.").messages]
     ['Be kind.', 'Hi']
     """
+    messages = exchange.messages
     if messages and messages[0].role in ("system", "developer"):
-        first = messages[0]
-        return (replace(first, content=f"{text}\n\n{first.content}"), *messages[1:])
-    return (Message("system", text), *messages)
+        first = replace(messages[0], content=f"{text}\n\n{messages[0].content}")
+        return replace(exchange, messages=(first, *messages[1:]))
+    return replace(exchange, messages=(Message("system", text), *messages))

@@ -107,7 +107,7 @@ async def test_nothing_of_any_kind_reaches_the_model(rule: Rule) -> None:
     rng = random.Random(rule.pattern)
     value = valid(rule, rng)
     text = embedded(rule, value, rng)
-    [one] = [found for found in PERSONAL.find(text) if found.label == rule.label][:1] or [None]
+    one = next((found for found in PERSONAL.find(text) if found.label == rule.label), None)
     assert one is not None
     secret = text[one.start : one.end]
     call = ToolCall("1", "save", json.dumps({"note": text}))
