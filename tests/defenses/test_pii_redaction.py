@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from defenses.pii_redaction import GARBLED, PiiRedaction, Vault
+from defenses.pii_redaction import PiiRedaction
+from gateway.pseudonyms import GARBLED, Vault
 from gateway.text.personal import PERSONAL
 from gateway.text.rules import Rule
 from gateway.types import Deltas, Exchange, Finding, Finish, Message, Text, ToolCall, ToolCallPart
