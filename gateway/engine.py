@@ -110,7 +110,9 @@ class Engine:
         route, exchange = self._admit(exchange, door)
         rollout = self.rollout
         on = self._on(rollout)
-        visit = _Visit(exchange, door, on, rollout.epoch, self._units.of(exchange, headers))
+        unit = self._units.of(exchange, headers)
+        exchange = replace(exchange, unit=unit.hash.hex())
+        visit = _Visit(exchange, door, on, rollout.epoch, unit)
         place = self.tap is not None and self.tap.reserve()
         self._enter(1)
         try:
@@ -209,6 +211,8 @@ class Engine:
             if footprint.output_seconds:
                 metrics.output_seconds[name].observe(footprint.output_seconds)
                 metrics.held[name].observe(footprint.held_max)
+            if footprint.epsilon:
+                metrics.epsilon.labels(name).inc(footprint.epsilon)
             if footprint.allowed_on_error:
                 metrics.unchecked[name, "error"].inc(footprint.allowed_on_error)
             if footprint.allowed_on_timeout:

@@ -104,6 +104,12 @@ class GatewayMetrics:
             ["defense", "cause"],
             registry=registry,
         )
+        self.epsilon = Counter(
+            "crossrisk_epsilon_spent",
+            "Epsilon of differential privacy that one defense spent, over all units",
+            ["defense"],
+            registry=registry,
+        )
         self._findings = Counter(
             "crossrisk_findings", "Verdicts of defenses", ["defense", "label", "action"], registry=registry
         )

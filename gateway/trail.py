@@ -34,7 +34,8 @@ class Call:
 class Footprint:
     """What one defense cost and did in one exchange; times in seconds.
 
-    `held_max`: most characters at the end of an answer that it alone still needed.
+    `held_max`: most characters at the end of an answer that it alone still needed. `epsilon`: of
+    differential privacy that it spent.
     """
 
     input_seconds: float = 0.0
@@ -42,6 +43,7 @@ class Footprint:
     held_max: int = 0
     allowed_on_error: int = 0
     allowed_on_timeout: int = 0
+    epsilon: float = 0.0
 
 
 @dataclass(slots=True)

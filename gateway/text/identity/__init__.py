@@ -4,7 +4,7 @@
 are the lexicon, one line a term pair.
 """
 
-from gateway.text.identity.lexicon import COARSE
+from gateway.text.identity.lexicon import COARSE, LEXICON
 from gateway.text.identity.swaps import Counterfactual, Edit, Swapped, counterfactuals, swap, swaps
 from gateway.text.identity.tables import TERMS
 from gateway.text.identity.tagger import Mention, mentions
@@ -20,6 +20,7 @@ __all__ = [
     "mentions",
     "swap",
     "swaps",
+    "terms",
 ]
 
 GROUPS: frozenset[str] = frozenset(TERMS["coarse_groups"].split())
@@ -36,3 +37,13 @@ def identity_groups(text: str) -> frozenset[str]:
     """
     said = (m.group for m in mentions(text) if not m.form.startswith(("pronoun", "name", "title")))
     return frozenset(COARSE.get(group, group) for group in said) & GROUPS
+
+
+def terms(attribute: str, form: str) -> frozenset[str]:
+    """Every word of the lexicon for a group of `attribute` in one grammatical form.
+
+    >>> sorted(terms("religion", "noun_singular"))[:3]
+    ['Bahá\'í', "Baha'i", 'Baptist']
+    """
+    rows = LEXICON.rows.items()
+    return frozenset(row[form] for (of, _, _), row in rows if of == attribute and form in row)
