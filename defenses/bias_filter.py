@@ -23,14 +23,16 @@ class BiasFilter(ModelDetector):
     """Finds sentences of the answer that name a group and speak ill or in clichés of it.
 
     A sentence that names no group (`gateway.text.identity`) is not asked about; of the others two heads
-    of the encoder judge, for stereotypes and for negative regard (Sheng et al., 2019, arXiv 1909.01326).
+    of the encoder judge, for stereotypes and for negative regard. Needs the extra [onnx].
 
     threshold: 0.5 is the operating point of each head, see `docs/model-card.md`. each: see
     `gateway.detector.ModelDetector`; other parameters: `gateway.detector.Detector`. `AskAgain` asks the
     model for another answer in place of acting on this one.
 
-    Cost: the encoder, once for a sentence that names a group; an answer leaves sentence by sentence. Needs
-    the extra [onnx].
+    Stands at: output.
+    Cost: the encoder, once for a sentence that names a group; an answer leaves sentence by sentence.
+    Source: regard, Sheng et al., 2019 (arXiv 1909.01326); the heads are our own, see
+        `docs/model-card.md`.
 
     >>> sorted(BiasFilter.labels)
     ['negative_regard', 'stereotype']
@@ -65,8 +67,9 @@ class AskAgain:
 
     tries: how often it may answer again; note: what it is told. threshold: see `BiasFilter`.
 
+    Stands at: output, asks the model again.
     Cost: nothing leaves before the answer is complete; another call for each time something is found.
-    Source: asking a model to mend its own answer, Madaan et al., 2023, "Self-Refine" (arXiv 2303.17651).
+    Source: Self-Refine, Madaan et al., 2023 (arXiv 2303.17651).
 
     >>> AskAgain.risk
     'fairness'

@@ -22,6 +22,10 @@ class Classifier(ModelDetector):
     A score is the model's probability, the highest of the windows of a long text. Texts longer than
     512 windows are refused by `on_error`. Needs the extra [onnx], or [whitebox] where there is no .onnx file.
 
+    Stands at: input or output; a model of your own.
+    Cost: one run of your model for each text or sentence.
+    Source: whatever your model was published with.
+
     >>> from gateway.config import Entry, build
     >>> options = {"use": "defenses.classifier:Classifier", "risk": "safety"}
     >>> model = {"path": "no/such/folder", "labels": {"INJECTION": "injection"}}

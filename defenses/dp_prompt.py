@@ -101,13 +101,14 @@ class DpPrompt:
     open, and so does all other text: numbers, addresses and the like are for `pii_redaction`.
     budget: epsilon that one unit may spend in `days`; then its prompts are refused, with a finding
     `privacy_budget_spent`. ledger: the file that keeps account, in the gateway's `run` folder unless given.
-    roles: whose turns.
+    roles: whose turns. The answer passes as it is, and speaks of the words drawn. Needs the extra [onnx].
 
-    Cost: a draw for each word, less than a millisecond, and a line in the ledger; the answer passes as it
-    is, and speaks of the words drawn. Needs the extra [onnx]. Sources: Feyisetan et al., 2020, "Privacy-
-    and utility-preserving textual analysis via calibrated multivariate perturbations" (arXiv 1910.08902);
-    Utpala et al., 2023, "Locally differentially private document generation using zero shot prompting"
-    (arXiv 2310.16111); here with the exponential mechanism over the words of a kind.
+    Stands at: input.
+    Cost: a draw for each word, less than a millisecond, and a line in the ledger.
+    Source: Feyisetan et al., 2020, "Privacy- and utility-preserving textual analysis via calibrated
+        multivariate perturbations" (arXiv 1910.08902); Utpala et al., 2023, "Locally differentially
+        private document generation using zero shot prompting" (arXiv 2310.16111); here with the
+        exponential mechanism over the words of a kind.
 
     >>> DpPrompt(epsilon=0)
     Traceback (most recent call last):

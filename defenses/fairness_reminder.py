@@ -20,8 +20,9 @@ class FairnessReminder(PromptDefense):
 
     text: the reminder, in the language of your traffic.
 
-    A prompt-level defense in the manner of self-reminders (Xie et al., 2023, "Defending ChatGPT
-    against jailbreak attack via self-reminders"), turned to fairness.
+    Stands at: prompt.
+    Cost: its tokens with each request.
+    Source: self-reminders (Xie et al., 2023), turned to fairness.
 
     >>> from gateway.types import Message
     >>> FairnessReminder(text="Be fair.").rewrite(Exchange("", (Message("user", "Hi"),))).messages[0].content

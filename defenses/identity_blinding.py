@@ -32,8 +32,9 @@ class IdentityBlinding:
     when: `decisions` blinds a turn that speaks of a decision about people (hiring, lending, grading and
     the like), and leaves one that asks about a group itself; `always` blinds each. roles: whose turns.
 
-    Cost: one look at the prompt; what may become a placeholder is held back in the answer. Source: the
-    blindness of counterfactual token fairness, Garg et al., 2019 (arXiv 1809.10610).
+    Stands at: input; its placeholders come back in the output.
+    Cost: one look at the prompt; what may become a placeholder is held back in the answer.
+    Source: the blindness of counterfactual token fairness, Garg et al., 2019 (arXiv 1809.10610).
 
     >>> IdentityBlinding().needs("Should we hire the Muslim engineer?")
     True

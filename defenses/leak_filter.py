@@ -39,6 +39,10 @@ class LeakFilter(PatternDetector):
         for none. Such an answer is held back while its last words are in the prompt.
     Other parameters: see `gateway.detector.Detector`.
 
+    Stands at: output, or input.
+    Cost: microseconds a delta; what may become a match is held back, mostly less than a word.
+    Source: none; formats are those of the issuers, see `docs/personal.md`.
+
     >>> LeakFilter().rules.find("write to ada@example.org")
     [Detection(start=9, end=24, label='email', score=1.0)]
     """

@@ -20,8 +20,10 @@ class LlmJudge(ModelDetector):
     side: `input` judges every text of the prompt, `output` the answer, beside the user's last turn.
     each: see `gateway.detector.ModelDetector`; other parameters: `gateway.detector.Detector`.
 
-    In the manner of LLM-as-a-judge (Zheng et al., 2023, arXiv 2306.05685) and of Llama Guard (Inan et
-    al., 2023, arXiv 2312.06674).
+    Stands at: input or output; asks a model.
+    Cost: a call to the judge for each text or sentence, within its budget.
+    Source: LLM-as-a-judge, Zheng et al., 2023 (arXiv 2306.05685); Llama Guard, Inan et al., 2023 (arXiv
+        2312.06674).
 
     >>> judge = JudgeChoice(base_url="http://localhost:8000/v1", model="guard", template="llama_guard",
     ...                     labels={"S7": "privacy"})

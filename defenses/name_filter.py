@@ -38,8 +38,11 @@ class NameFilter(SentenceDetector):
     `place` and `organisation`. allow: names that may pass, in any case, `*` for anything.
     Other parameters: see `gateway.detector.Detector`.
 
-    Raises ConfigError when the extra or the model is missing. The default model is that of Honnibal
-    et al., spaCy: Industrial-strength Natural Language Processing in Python (2020).
+    Raises ConfigError when the extra or the model is missing.
+
+    Stands at: output, or input.
+    Cost: a run of the pipeline for each sentence; an answer leaves sentence by sentence.
+    Source: Honnibal et al., 2020, spaCy: industrial-strength natural language processing in Python.
 
     >>> NameFilter.labels >= {"person", "place"}
     True

@@ -26,8 +26,9 @@ class PiiRedaction:
     A placeholder is good for one exchange. What the model made of its case and brackets does not
     matter; one that it garbled is left as it is and flagged as `garbled_placeholder`.
 
-    Cost: one look at the prompt; what may become a placeholder is held back in the answer. Source:
-    reversible pseudonyms, as in ISO/IEC 20889 (2018), section 9.
+    Stands at: input; its placeholders come back in the output.
+    Cost: one look at the prompt; what may become a placeholder is held back in the answer.
+    Source: reversible pseudonyms, as in ISO/IEC 20889 (2018), section 9.
 
     >>> sorted(PiiRedaction(kinds=("email",)).labels)[:2]
     ['address', 'api_key']

@@ -20,9 +20,10 @@ class PrivacyReminder(PromptDefense):
 
     text: the reminder, in the language of your traffic.
 
-    Cost: its tokens with each request. In the manner of self-reminders (Xie et al., 2023), turned to privacy:
-    data flows as the context allows in which it was given (Nissenbaum, 2004, "Privacy as contextual
-    integrity").
+    Stands at: prompt.
+    Cost: its tokens with each request.
+    Source: self-reminders (Xie et al., 2023), turned to privacy: data flows as the context allows in
+        which it was given (Nissenbaum, 2004, "Privacy as contextual integrity").
 
     >>> from gateway.types import Message
     >>> said = Exchange("", (Message("user", "Hi"),))

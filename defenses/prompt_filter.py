@@ -27,6 +27,10 @@ class PromptFilter(Detector):
     phrases: more phrases to look for, in any case; phrases_file: a text file with one a line.
     Further parameters: see `gateway.detector.Detector`.
 
+    Stands at: input.
+    Cost: microseconds for the patterns; with `classifiers` a run of the encoder.
+    Source: prompt filtering; the rules and heads are our own, see `docs/model-card.md`.
+
     >>> PromptFilter(phrases=("open sesame",)).phrases_found("Please, Open Sesame!")
     [Detection(start=8, end=19, label='phrase', score=1.0)]
     """

@@ -24,9 +24,10 @@ class SelfExamination:
     the model that answered unless given. max_tokens: of the verdict. on_unclear: what happens where the
     verdict is neither yes nor no: `block`, `allow` or `flag`.
 
+    Stands at: output, asks a model.
     Cost: one more call, which reads the answer and writes a word; nothing leaves before that.
-    Source: Phute et al., 2023, "LLM self defense: by self examination, LLMs know they are being tricked"
-    (arXiv 2308.07308).
+    Source: Phute et al., 2023, "LLM self defense: by self examination, LLMs know they are being
+        tricked" (arXiv 2308.07308).
 
     >>> SelfExamination(question="Harmful?")
     Traceback (most recent call last):

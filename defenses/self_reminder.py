@@ -21,8 +21,10 @@ class SelfReminder(PromptDefense):
 
     before, after: the reminders, in the language of your traffic; an empty one is left out.
 
-    Cost: their tokens with each request. Source: Xie et al., 2023, "Defending ChatGPT against jailbreak
-    attack via self-reminders" (the words are our own).
+    Stands at: prompt.
+    Cost: their tokens with each request.
+    Source: Xie et al., 2023, "Defending ChatGPT against jailbreak attack via self-reminders" (the words
+        are our own).
 
     >>> from gateway.types import Message
     >>> said = Exchange("", (Message("user", "Hi"),))

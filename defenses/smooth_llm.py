@@ -26,9 +26,10 @@ class SmoothLlm:
     others in their places, `insert` puts others behind them, `patch` swaps one stretch. seed: draws the
     same perturbations each time, for tests.
 
+    Stands at: several calls, by vote.
     Cost: `copies` calls in place of one, at the same time; the answer leaves when the last is there.
-    Source: Robey et al., 2023, "SmoothLLM: defending large language models against jailbreaking attacks"
-    (arXiv 2310.03684), algorithms 1 and 2, with a threshold of a half.
+    Source: Robey et al., 2023, "SmoothLLM: defending large language models against jailbreaking
+        attacks" (arXiv 2310.03684), algorithms 1 and 2, with a threshold of a half.
 
     >>> SmoothLlm(share=0.5, perturbation="swap").perturbed("otter", random.Random(1)) != "otter"
     True

@@ -16,9 +16,10 @@ class Variant(PromptDefense):
     model: a name of a configured upstream, or one that the exchange's own upstream serves, such as an
     adapter. risk: the risk that the variant was trained for. parameters: more fields of the request.
 
-    Cost: what the variant costs. Sources: models defended by training, for instance with preferences
-    (Rafailov et al., 2023, arXiv 2305.18290) or differentially private gradients (Abadi et al., 2016,
-    arXiv 1607.00133).
+    Stands at: model.
+    Cost: what the variant costs.
+    Source: models defended by training, for instance with preferences (Rafailov et al., 2023, arXiv
+        2305.18290) or differentially private gradients (Abadi et al., 2016, arXiv 1607.00133).
 
     >>> Variant(model="small-dpo", risk="safety").rewrite(Exchange("small", ())).model
     'small-dpo'

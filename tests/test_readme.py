@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from gateway.chain import recorded
+from gateway.commands.defenses import markdown, shipped
 from gateway.config import Config, Settings, read_config
 from gateway.metrics import GatewayMetrics
 from gateway.text.encoder import Encoder
@@ -174,3 +175,10 @@ async def test_the_upstream_of_contributing_works(tmp_path: Path) -> None:
         assert await upstream.ready()
         deltas = [delta async for delta in recorded(exchange, upstream)]
     assert deltas[0] == Text("Hi")
+
+
+def test_the_table_of_defenses_is_that_of_the_code() -> None:
+    defenses = shipped()
+    assert all(all(one.row) for one in defenses), "each tells its place, its cost and its source"
+    written = (ROOT / "docs/defenses.md").read_text()
+    assert markdown(defenses) in written, "write it anew: crossrisk defenses --markdown"

@@ -40,7 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     words = what.add_parser(
         "words",
         help="the word vectors by which dp_prompt knows what is near",
-        description="Write words.npz: the common words of all-MiniLM-L6-v2 with vectors of 64 numbers. Seconds.",
+        description="Write words.npz: common words of all-MiniLM-L6-v2 with vectors of 64 numbers.",
     )
     words.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the file goes")
     words.set_defaults(run=run_words)
