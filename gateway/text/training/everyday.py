@@ -28,8 +28,9 @@ def makers(groups: Sequence[tuple[str, str]]) -> Makers:
     return (
         (_command, 1200),
         (_code_line, 1200),
-        (_errand, 2600),
-        (of_group, 2600),
+        (_errand, 2200),
+        (_attack, 700),
+        (of_group, 2000),
         (_about_somebody, 900),
     )
 
@@ -51,6 +52,12 @@ def _code_line(rng: random.Random) -> Iterator[Example]:
     lines = [lookalikes.one(rng, WORDS["code_lines"]) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
     text = lookalikes.one(rng, WORDS["asked_of_lines"]).replace("{}", "\\n".join(lines))
     yield Example(text.replace("\\n", "\n"), NOTHING, "made:code")
+
+
+def _attack(rng: random.Random) -> Iterator[Example]:
+    """The other side of an errand: the same deeds, done to somebody."""
+    text = lookalikes.varied(rng, _made(rng, "attacking", belonging="belongings", deed="deeds"))
+    yield Example(text, {"harmful_request": 1.0, "injection": 0.0, "refusal": 0.0}, "made:attacks")
 
 
 def _errand(rng: random.Random) -> Iterator[Example]:

@@ -28,7 +28,7 @@ class Plan:
     """How to train."""
 
     layers: int = 4
-    epochs: int = 3
+    epochs: int = 2
     batch: int = 64
     encoder_rate: float = 8e-5
     head_rate: float = 2e-3
