@@ -52,7 +52,7 @@ bench: .stamps/dev
 
 .stamps/dev: pyproject.toml constraints.txt | .venv
 	@mkdir -p .stamps
-	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[embedded,onnx,ner,dev]'
+	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@ .stamps/run
 
 clean:

@@ -176,6 +176,9 @@ class DpPrompt:
         chances = probabilities(word, candidates, self.epsilon)
         return random.SystemRandom().choices(candidates, chances.tolist())[0]
 
+    async def warm(self) -> None:
+        """Nothing to do: the ledger is open."""
+
     async def aclose(self) -> None:
         """Close the ledger."""
         self._ledger.close()

@@ -14,6 +14,7 @@ import yaml
 
 from gateway.chain import Layer
 from gateway.errors import ConfigError
+from gateway.prompt import DecodingDefense
 from gateway.text.encoder import Choice
 from gateway.types import Defense, UpstreamEntry
 
@@ -88,8 +89,24 @@ class Config:
             layer = _layer(entry)
             if layer.name in layers:
                 raise entry.error(f"a second defense is called {layer.name!r}; give one of them a `name:`")
+            if isinstance(layer.defense, DecodingDefense):
+                self._check_steering(entry, layer.defense)
             layers[layer.name] = layer
         return tuple(layers.values())
+
+    def _check_steering(self, entry: Entry, defense: DecodingDefense) -> None:
+        for upstream in self.upstream_entries:
+            use = str(upstream.options.get("use"))
+            if not getattr(_resolve(upstream, use), "steerable", False):
+                raise entry.error(
+                    f"{entry.options['use']} changes how the model chooses its tokens, and {use} does not "
+                    "let it; gateway.upstreams.transformers:Transformers does",
+                    "use",
+                )
+            known = upstream.options.get("adapters") or {}
+            for name in defense.adapters:
+                if name not in known:
+                    raise entry.error(f"{upstream.place} has no adapter {name!r} under `adapters`", "adapter")
 
     def monitors(self) -> tuple[Any, ...]:
         """The configured monitors (objects with `measure` and `score`)."""

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import ClassVar
 
 from gateway.errors import DefenseError, GatewayError
-from gateway.types import Deltas, Exchange, Message, Risk, Upstream
+from gateway.types import Deltas, Exchange, Message, Risk, Steering, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,28 @@ class PromptDefense(ABC):
 
     def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
         return upstream(self.rewrite(exchange))
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingDefense(PromptDefense):
+    """Has the model choose its tokens in another way; for upstreams that can be steered.
+
+    adapters: names of the adapters that the upstream has to have.
+    """
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """None, unless a defense says otherwise."""
+        return ()
+
+    @abstractmethod
+    def steering(self, exchange: Exchange) -> Steering:
+        """How this exchange is decoded."""
+
+    def rewrite(self, exchange: Exchange) -> Exchange:
+        if exchange.steering is not None:
+            raise DefenseError(f"two defenses steer one answer: {exchange.layer} and one above it")
+        return replace(exchange, steering=self.steering(exchange))
 
 
 class Rewriting:

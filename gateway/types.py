@@ -41,15 +41,29 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Steering:
+    """How a white-box upstream decodes: by a rule that compares the model with a companion.
+
+    rule: `safe_contrast` or `debias`, with its numbers (see `gateway.whitebox.steering`). messages: what
+    the companion reads, the same as the model where empty. adapter: of the companion.
+    """
+
+    rule: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request to the model, already validated by the front door.
 
     `parameters` holds the remaining fields of an OpenAI chat request under their names there
     (`temperature`, `max_tokens`, `tools`, ...). `unit` is the keyed hash of who or what stays in one
-    arm, as hexadecimal digits. `deadline` is on the event loop's clock, in
-    seconds. `streamed`: the client wants the answer as it comes; else an upstream may fetch it in
-    one piece. `trail` is the notebook of this exchange, shared by every rewritten copy; `layer` is
-    the name of the defense that has it in hands, under which it writes there.
+    arm, as hexadecimal digits. `deadline` is on the event loop's clock, in seconds. `streamed`: the
+    client wants the answer as it comes; else an upstream may fetch it in one piece. `steering` is for
+    upstreams that can be steered. `trail` is the notebook of this exchange, shared by every rewritten
+    copy; `layer` is the name of the defense that has it in hands, under which it writes there.
     """
 
     model: str
@@ -59,6 +73,7 @@ class Exchange:
     unit: str = ""
     deadline: float | None = None
     streamed: bool = True
+    steering: Steering | None = None
     id: str = field(default_factory=lambda: os.urandom(16).hex())
     layer: str = ""
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)

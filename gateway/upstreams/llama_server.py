@@ -4,15 +4,14 @@ Run as `python -m gateway.upstreams.llama_server`. Reads one line of `Settings` 
 line with its `Address` on stdout once it answers, and ends when stdin does.
 """
 
-import ctypes
 import os
-import signal
 import sys
 from typing import Any
 
 import msgspec
 
-PR_SET_PDEATHSIG = 1
+from gateway.upstreams.parent import Address, die_with
+
 REPEAT_PENALTY = 1.1
 """For clients that set none: without it a model this small repeats itself without end."""
 
@@ -31,16 +30,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     parent: int
 
 
-class Address(msgspec.Struct, frozen=True):
-    """Where the child listens, without a path."""
-
-    url: str
-
-
 def main() -> None:
     """Serve until the parent is gone."""
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    _die_with(settings.parent)
+    die_with(settings.parent)
     # whatever llama.cpp prints must not end up where the parent expects the address
     answer = os.dup(1)
     os.dup2(2, 1)
@@ -48,14 +41,6 @@ def main() -> None:
     os.write(answer, msgspec.json.encode(Address(server.listening_address)) + b"\n")
     sys.stdin.buffer.read()
     os._exit(0)  # a generation may still run, for nobody
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process with its parent; elsewhere the end of stdin must do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the parent is gone already")
 
 
 def _serve(settings: Settings) -> Any:

@@ -147,6 +147,15 @@ class OpenAIConnection:
         except (aiohttp.ClientError, OSError, ValueError):
             return False
 
+    async def ask(self, path: str, body: object) -> Any:
+        """What the server says to a JSON body posted to another path; raises UpstreamError."""
+        url = f"{self._base_url}/{path}"
+        with _translated():
+            async with self._session.post(url, data=msgspec.json.encode(body)) as response:
+                if response.status != 200:
+                    raise UpstreamError(f"the upstream answered {path} with status {response.status}")
+                return msgspec.json.decode(await response.read())
+
     async def _send(self, exchange: Exchange) -> aiohttp.ClientResponse:
         body = _body(exchange, self._model(exchange))
         with _translated():
@@ -221,7 +230,7 @@ def _body(exchange: Exchange, model: str) -> bytes:
     fields = {
         **exchange.parameters,
         "model": model,
-        "messages": [_message(message) for message in exchange.messages],
+        "messages": [message_fields(message) for message in exchange.messages],
         "stream": exchange.streamed,
     }
     if exchange.streamed:
@@ -236,7 +245,8 @@ def _body(exchange: Exchange, model: str) -> bytes:
         ) from error
 
 
-def _message(message: Message) -> dict[str, Any]:
+def message_fields(message: Message) -> dict[str, Any]:
+    """A turn in OpenAI's words."""
     fields: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.name:
         fields["name"] = message.name

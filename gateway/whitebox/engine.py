@@ -144,7 +144,9 @@ class Engine:
             return None
         logits = self._logits[row]
         if job.companion is not None and job.rows == 2:
-            logits = job.companion.rule.combine(logits, self._logits[row + 1])
+            # On the model's own scale, so that a penalty for repetition means the same.
+            steered = job.companion.rule.combine(logits, self._logits[row + 1])
+            logits = steered + logits.logsumexp(-1)
         token = job.sampler.draw(logits, [*job.prompt, *job.answer])
         if token in self._ends:
             job.take(None, "stop")

@@ -19,8 +19,10 @@ import pytest
 from gateway.errors import ConfigError, InvalidRequestError, UnknownModelError, UpstreamError
 from gateway.model_files import SMOLLM2, fetched
 from gateway.types import Delta, Deltas, Exchange, Finish, Message, Text, Usage
-from gateway.upstreams.embedded import Embedded, EmbeddedModel
-from gateway.upstreams.llama_server import Address, Settings
+from gateway.upstreams.child import ChildModel
+from gateway.upstreams.embedded import Embedded
+from gateway.upstreams.llama_server import Settings
+from gateway.upstreams.parent import Address
 
 CHILD = (sys.executable, "-m", "gateway.upstreams.llama_server")
 
@@ -45,12 +47,12 @@ def some_file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def model(model_file: Path) -> AsyncIterator[EmbeddedModel]:
+async def model(model_file: Path) -> AsyncIterator[ChildModel]:
     async with Embedded().connect() as connected:
         yield connected
 
 
-def single(context: int = 2048) -> AbstractAsyncContextManager[EmbeddedModel]:
+def single(context: int = 2048) -> AbstractAsyncContextManager[ChildModel]:
     return Embedded(slots=1, context=context).connect()
 
 
@@ -108,7 +110,7 @@ async def test_it_answers_several_at_once_and_leaves_nothing_behind(model_file: 
 
 
 @pytest.mark.slow
-async def test_more_exchanges_than_slots_wait_and_readiness_does_not(model: EmbeddedModel) -> None:
+async def test_more_exchanges_than_slots_wait_and_readiness_does_not(model: ChildModel) -> None:
     asked = [asyncio.create_task(collect(model(exchange()))) for _ in range(24)]
     await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
     assert await model.ready()
@@ -116,7 +118,7 @@ async def test_more_exchanges_than_slots_wait_and_readiness_does_not(model: Embe
 
 
 @pytest.mark.slow
-async def test_one_after_another_none_is_lost(model: EmbeddedModel) -> None:
+async def test_one_after_another_none_is_lost(model: ChildModel) -> None:
     """llama.cpp closes the connection after every streamed answer."""
     for _ in range(20):
         assert (await collect(model(exchange(max_tokens=1))))[-1] == Finish("length")
@@ -151,7 +153,7 @@ async def test_clients_that_set_no_repeat_penalty_get_one(model_file: Path) -> N
 
 
 @pytest.mark.slow
-async def test_other_models_are_unknown(model: EmbeddedModel) -> None:
+async def test_other_models_are_unknown(model: ChildModel) -> None:
     with pytest.raises(UnknownModelError):
         await collect(model(Exchange("gpt", (Message("user", "hi"),))))
 
@@ -172,7 +174,7 @@ async def test_closing_an_answer_early_frees_its_slot(model_file: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_a_child_that_dies_breaks_the_answer_and_comes_back(model: EmbeddedModel) -> None:
+async def test_a_child_that_dies_breaks_the_answer_and_comes_back(model: ChildModel) -> None:
     first = model.process_id
     assert first is not None
     answer = model(exchange("Tell a long story.", max_tokens=1000, ignore_eos=True))

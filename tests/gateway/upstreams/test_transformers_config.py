@@ -1,0 +1,36 @@
+"""What a configuration with the white-box upstream must say."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from gateway.config import read_config
+from gateway.errors import ConfigError
+from gateway.upstreams.transformers import Transformers
+
+
+def test_a_decoding_defense_needs_an_upstream_that_can_be_steered(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "upstreams: [{use: 'gateway.upstreams.openai:OpenAI', base_url: 'http://localhost/v1'}]\n"
+        "defenses: [{use: 'defenses.self_debias:SelfDebias'}]\n"
+    )
+    with pytest.raises(ConfigError, match=r"line 2: use: .*openai:OpenAI does not let it"):
+        read_config(path).layers()
+
+
+def test_an_expert_has_to_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "upstreams: [{use: 'gateway.upstreams.transformers:Transformers'}]\n"
+        "defenses: [{use: 'defenses.safe_decoding:SafeDecoding', adapter: expert}]\n"
+    )
+    with pytest.raises(ConfigError, match="has no adapter 'expert'"):
+        read_config(path).layers()
+
+
+@pytest.mark.skipif(find_spec("gguf") is None, reason="needs the extra [whitebox]")
+def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"adapters: tuned: .* holds no adapter_config.json"):
+        Transformers(adapters={"tuned": str(tmp_path)})
