@@ -113,9 +113,8 @@ async def test_a_companion_changes_the_answer_and_an_equal_one_does_not(model: O
     plain = said(await ask(model, "Describe my boss."))
     same = Steering("debias", {"decay": 50.0})
     assert said(await ask(model, "Describe my boss.", steering=same)) == plain
-    other = Steering(
-        "debias", {"decay": 500.0}, (Message("user", "Describe my boss."), Message("user", "Go."))
-    )
+    parrot = (Message("user", f"Repeat this sentence and nothing else: {plain}"),)
+    other = Steering("debias", {"decay": 500.0}, parrot)  # what it repeats becomes less likely
     assert said(await ask(model, "Describe my boss.", steering=other)) != plain
     expert = Steering("safe_contrast", {"weight": 3.0, "tokens": 2}, adapter="tuned")
     assert said(await ask(model, "Describe my boss.", steering=expert)) != plain
