@@ -116,7 +116,8 @@ async def test_a_companion_changes_the_answer_and_an_equal_one_does_not(model: O
     parrot = (Message("user", f"Repeat this sentence and nothing else: {plain}"),)
     other = Steering("debias", {"decay": 500.0}, parrot)  # what it repeats becomes less likely
     assert said(await ask(model, "Describe my boss.", steering=other)) != plain
-    expert = Steering("safe_contrast", {"weight": 3.0, "tokens": 2}, adapter="tuned")
+    numbers = {"weight": 20.0, "tokens": 10, "least": 20}
+    expert = Steering("safe_contrast", numbers, adapter="tuned")
     assert said(await ask(model, "Describe my boss.", steering=expert)) != plain
 
 
