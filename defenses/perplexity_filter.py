@@ -19,7 +19,8 @@ class PerplexityFilter(ModelDetector):
     turns of fewer tokens say too little and pass. model: the scoring model's name, any upstream that can
     score unless given. The default was set for SmolLM2-135M, which gives everyday prompts up to 5,600 (270
     questions to a bank, instructions and MT-Bench turns) and prompts that end in twenty random tokens 107,000
-    or more (60 of them); measure for another model. A score of 0.5 is at `perplexity`; other parameters: `gateway.detector.Detector`.
+    or more (60 of them); measure for another model. A score of 0.5 is at `perplexity`; other parameters:
+    `gateway.detector.Detector`.
 
     Stands at: input; an upstream whose probabilities can be read.
     Cost: a pass of the scoring model over each turn of the user, before the model is asked.

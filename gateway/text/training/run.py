@@ -104,7 +104,7 @@ def train(
 
 
 def _rounded(weights: Sequence[float]) -> list[float]:
-    return [round(float(value), 6) for value in weights]
+    return [round(float(value), 6) for value in weights.detach()]
 
 
 def _counted(examples: Sequence[Example]) -> dict[str, int]:
