@@ -88,7 +88,9 @@ def train(
         "heads": [head for head in HEADS if head not in PAIR_HEADS],
         "pair_heads": {
             head: {"weights": _rounded(weight), "bias": round(float(bias), 6)}
-            for head, weight, bias in zip(fit.PAIR, model.pair.weight, model.pair.bias, strict=True)
+            for head, weight, bias in zip(
+                fit.PAIR, model.pair.weight.detach(), model.pair.bias.detach(), strict=True
+            )
         },
         "calibration": {head: asdict(calibration) for head, calibration in calibrations.items()},
         "thresholds": _thresholds(model, calibrations, data.held_back, words),
@@ -104,7 +106,7 @@ def train(
 
 
 def _rounded(weights: Sequence[float]) -> list[float]:
-    return [round(float(value), 6) for value in weights.detach()]
+    return [round(float(value), 6) for value in weights]
 
 
 def _counted(examples: Sequence[Example]) -> dict[str, int]:
