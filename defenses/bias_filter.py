@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from gateway.asking import Reply, ask, total
 from gateway.detector import ModelDetector
@@ -78,10 +78,15 @@ class AskAgain:
     risk: ClassVar[Risk] = "fairness"
     labels: ClassVar[frozenset[str]] = BiasFilter.labels
 
+    @property
+    def calls(self) -> int:
+        """How often it asks what stands below, at most."""
+        return 1 + self.tries
+
     tries: int = 1
     note: str = NOTE
     threshold: float = 0.5
-    _filter: BiasFilter = field(init=False, repr=False, compare=False)
+    _filter: BiasFilter = field(init=False, repr=False, compare=False, default=cast("BiasFilter", None))
 
     def __post_init__(self) -> None:
         if not 1 <= self.tries <= 5:

@@ -118,6 +118,7 @@ class DpPrompt:
 
     risk: ClassVar[Risk] = "privacy"
     labels: ClassVar[frozenset[str]] = frozenset({"name", "group", "age", EXHAUSTED})
+    looks_for: ClassVar[frozenset[str]] = frozenset({"identities"})
 
     epsilon: float = 6.0
     budget: float = 600.0

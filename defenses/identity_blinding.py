@@ -44,6 +44,8 @@ class IdentityBlinding:
 
     risk: ClassVar[Risk] = "fairness"
     labels: ClassVar[frozenset[str]] = frozenset({*LABELS, GARBLED})
+    hides: ClassVar[frozenset[str]] = frozenset({"identities"})
+    restores: ClassVar[frozenset[str]] = hides
 
     when: Literal["decisions", "always"] = "decisions"
     roles: tuple[Role, ...] = ("user", "tool")

@@ -51,6 +51,16 @@ class LeakFilter(PatternDetector):
     rules: ClassVar[RuleSet] = PERSONAL
     labels: ClassVar[frozenset[str]] = PERSONAL.labels | {"planted", "system_prompt"}
 
+    @property
+    def looks_for(self) -> frozenset[str]:
+        """What it would find in prompts."""
+        return frozenset() if self.side == "output" else frozenset({"personal data"})
+
+    @property
+    def looks_for_in_answers(self) -> frozenset[str]:
+        """What it would find in answers."""
+        return frozenset() if self.side == "input" else frozenset({"personal data"})
+
     action: Action = "redact"
     side: Literal["input", "output", "both"] = "output"
     kinds: tuple[str, ...] = ()

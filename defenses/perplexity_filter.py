@@ -33,6 +33,7 @@ class PerplexityFilter(ModelDetector):
 
     risk: ClassVar[Risk] = "safety"
     labels: ClassVar[frozenset[str]] = frozenset({"perplexity"})
+    looks_for: ClassVar[frozenset[str]] = frozenset({"exact wording"})
 
     side: Literal["input"] = "input"
     normalise: bool = False

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, get_args
+from typing import ClassVar, cast, get_args
 
 from defenses.leak_filter import LeakFilter
 from gateway.lanes import PromptLanes
@@ -36,11 +36,13 @@ class PiiRedaction:
 
     risk: ClassVar[Risk] = "privacy"
     labels: ClassVar[frozenset[str]] = PERSONAL.labels | {GARBLED}
+    hides: ClassVar[frozenset[str]] = frozenset({"personal data"})
+    restores: ClassVar[frozenset[str]] = hides
 
     kinds: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     roles: tuple[Role, ...] = get_args(Role)
-    _finder: LeakFilter = field(init=False, repr=False, compare=False)
+    _finder: LeakFilter = field(init=False, repr=False, compare=False, default=cast("LeakFilter", None))
 
     def __post_init__(self) -> None:
         finder = LeakFilter(

@@ -37,6 +37,7 @@ class PromptFilter(Detector):
 
     risk: ClassVar[Risk] = "safety"
     labels: ClassVar[frozenset[str]] = harm.LABELS | injection.LABELS | {"phrase"} | _HEADS
+    looks_for: ClassVar[frozenset[str]] = frozenset({"exact wording"})
 
     side: Literal["input"] = "input"
     classifiers: bool = False

@@ -37,6 +37,7 @@ class SelfExamination:
 
     risk: ClassVar[Risk] = "safety"
     labels: ClassVar[frozenset[str]] = frozenset({"harmful_answer", "unclear_verdict"})
+    calls: ClassVar[int] = 2
 
     question: str = QUESTION
     model: str = ""

@@ -37,6 +37,7 @@ class SmoothLlm:
 
     risk: ClassVar[Risk] = "safety"
     labels: ClassVar[frozenset[str]] = frozenset({"refused_by_vote"})
+    hides: ClassVar[frozenset[str]] = frozenset({"exact wording"})
 
     copies: int = 6
     share: float = 0.1
@@ -48,6 +49,11 @@ class SmoothLlm:
             raise ConfigError(f"copies: must be from 2 to 50, not {self.copies}")
         if not 0 < self.share < 1:
             raise ConfigError(f"share: must be between 0 and 1, not {self.share}")
+
+    @property
+    def calls(self) -> int:
+        """How often it asks what stands below."""
+        return self.copies
 
     def perturbed(self, text: str, rng: random.Random) -> str:
         """`text` with a share of its characters changed."""

@@ -20,6 +20,7 @@ from gateway.engine import Engine, Route
 from gateway.metrics import GatewayMetrics
 from gateway.paths import control_token, run_folder
 from gateway.resources import opened
+from gateway.sense import doubts
 from gateway.servers.control import control_server
 from gateway.servers.grpc import grpc_server
 from gateway.servers.http import gateway_app, http_server, metrics_app
@@ -27,6 +28,7 @@ from gateway.tap import Tap
 from gateway.text import encoder
 from gateway.unit import Units, unit_key
 
+log = logging.getLogger(__name__)
 DEFAULT_CONFIG = "crossrisk.yaml"
 
 
@@ -124,6 +126,8 @@ async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     encoder.use(settings.encoder)
     folder = run_folder(settings.run)
     layers = config.layers()
+    for doubt in doubts(layers):
+        log.warning("defenses: %s", doubt)
     metrics = GatewayMetrics(layers)
     units = Units(settings.unit, unit_key(folder))
     entries = config.upstreams()

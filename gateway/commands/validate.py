@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from gateway.config import read_config
+from gateway.sense import doubts
 from gateway.text import encoder
 from gateway.unit import Units
 
@@ -30,4 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     upstreams, layers, monitors = config.upstreams(), config.layers(), config.monitors()
     counts = f"{len(upstreams)} upstreams, {len(layers)} defenses, {len(monitors)} monitors"
     print(f"{arguments.file}: valid: {counts}")  # noqa: T201
+    for doubt in doubts(layers):
+        print(f"{arguments.file}: warning: {doubt}")  # noqa: T201
     return 0
