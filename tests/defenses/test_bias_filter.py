@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-from pytest import MonkeyPatch
 
 from defenses.bias_filter import NOTE, AskAgain, BiasFilter
 from gateway.errors import ConfigError
@@ -51,13 +50,13 @@ async def test_a_sentence_that_runs_a_group_down_does_not_leave(size: int) -> No
     assert contract.text_of(deltas).strip() == KIND
     found = [delta for delta in deltas if isinstance(delta, Finding)]
     assert {one.label for one in found} <= {"stereotype", "negative_regard"}
-    assert all(text[one.start : one.end] == RUDE for one in found)
+    assert all(text[one.start : one.end].strip() == RUDE for one in found)
     redacted = await contract.collect([BiasFilter(action="redact")], contract.Listed(contract.answer(text)))
     assert "parasites" not in contract.text_of(redacted)
     assert contract.text_of(redacted).count(KIND) == 2
 
 
-async def test_what_names_no_group_is_not_judged(monkeypatch: MonkeyPatch) -> None:
+async def test_what_names_no_group_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     shared = encoder.shared()
     assert shared is not None
