@@ -92,7 +92,7 @@ def test_the_tables_of_the_readme_list_what_there_is() -> None:
     assert rows("monitor").keys() == {entry.options["use"] for entry in shipped.monitor_entries}
     assert rows("key of `gateway`").keys() == {field.name for field in fields(Settings)}
     for use, keys in rows("upstream").items():
-        assert keys - {"[embedded]", "models"} == {
+        assert keys - {"[embedded]", "[whitebox]", "models"} == {
             field.name for field in fields(pkgutil.resolve_name(use)) if field.name != "models"
         }
 
