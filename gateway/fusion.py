@@ -63,7 +63,8 @@ class Fusion:
                     if started.judged.blocked:
                         return
                 async for delta in deltas:
-                    for out in await lanes.take(delta):
+                    glanced = lanes.glance(delta)
+                    for out in await lanes.take(delta) if glanced is None else glanced:
                         yield out
                     if lanes.blocked:
                         return

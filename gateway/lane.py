@@ -146,6 +146,7 @@ class Lane:
         "_judges",
         "_location",
         "_looking",
+        "_released",
         "blocked",
         "findings",
     )
@@ -158,6 +159,7 @@ class Lane:
         self._location = location
         self._accounting = judges.accounting
         self._looking: asyncio.Task[Release] | None = None
+        self._released: Release | None = None
         self.blocked = False
         self.findings: list[Finding] = []
 
@@ -169,17 +171,47 @@ class Lane:
         self._account(NOTHING, self._acting.window.held)
         return True
 
+    def glance(self, piece: str) -> Release | None:
+        """What `push` gives, where that takes no time; else None, and the piece is in: `look` does the rest.
+
+        Nearly every delta of an answer goes this way, which is why it is worth a method.
+        """
+        acting = self._acting
+        if acting is None:
+            release: Release | None = Release(piece, piece)
+        else:
+            release = acting.take(piece, False)
+            if release is not None:
+                self._account(release, acting.window.held)
+        if release is not None and self._flagging is not None:
+            self._released = release
+            return None
+        return release
+
+    async def look(self) -> Release:
+        """What is final after a glance that was not enough."""
+        release, self._released = self._released, None
+        if release is None:
+            return await self._judged(None, False)
+        if self._flagging is not None:
+            await self._flag(self._flagging, release.source, False)
+        return release
+
     async def push(self, piece: str, final: bool = False) -> Release:
         """Take in `piece`, give out what is final; `findings` and `blocked` say what was seen."""
         acting = self._acting
-        if acting is None:
-            release = Release(piece, piece)
-        else:
-            glanced = acting.take(piece, final)
+        glanced = Release(piece, piece) if acting is None else acting.take(piece, final)
+        return await self._judged(glanced, final)
+
+    async def _judged(self, glanced: Release | None, final: bool) -> Release:
+        acting = self._acting
+        release = glanced
+        if acting is not None:
             release = await acting.look(final) if glanced is None else glanced
             self._report(acting, self._judges.acting, release)
             self.blocked |= release.blocked
             self._account(release, acting.window.held)
+        assert release is not None
         if self._flagging is not None:
             await self._flag(self._flagging, release.source, final or release.blocked)
         return release

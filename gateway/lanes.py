@@ -77,6 +77,18 @@ class AnswerLanes:
         self._open_call: _ToolCallLanes | None = None
         self.blocked = False
 
+    def glance(self, delta: Delta) -> Sequence[Delta] | None:
+        """What `take` gives, where that takes no time; else None, and `take` has to be asked."""
+        if self._idle:
+            return (delta,)
+        return self._text(delta).glance(delta) if isinstance(delta, Text) else None
+
+    def _text(self, delta: Text) -> "_TextLane":
+        text = self._texts.get(delta.channel)
+        if text is None:
+            text = self._texts[delta.channel] = _TextLane(self._judges, delta, self._whole, self._substitute)
+        return text
+
     async def take(self, delta: Delta | None) -> Sequence[Delta]:
         """What may leave after `delta` came in; when `blocked`, a finish is the last of it."""
         if delta is None:
@@ -84,13 +96,7 @@ class AnswerLanes:
         if self._idle:
             return (delta,)
         if isinstance(delta, Text):
-            text = self._texts.get(delta.channel)
-            if text is None:
-                text = self._texts[delta.channel] = _TextLane(
-                    self._judges, delta, self._whole, self._substitute
-                )
-            out = await text.take(delta)
-            return out.deltas if not out.blocked else self._checked(out)
+            return self._checked(await self._text(delta).take(delta))
         if isinstance(delta, ToolCallPart):
             return await self._take_part(delta)
         if isinstance(delta, Finish):
@@ -145,14 +151,30 @@ _NOTHING = _Out(False, ())
 
 
 class _TextLane:
-    __slots__ = ("_kind", "_lane", "_whole")
+    __slots__ = ("_glanced", "_kind", "_lane", "_whole")
 
     def __init__(self, judges: Judges, kind: Text, whole: bool, substitute: Substitute) -> None:
         self._kind = kind
         self._whole = whole
         self._lane = Lane(judges, kind.channel, PlainWriter(substitute))
+        self._glanced: Text | None = None
+
+    def glance(self, delta: Text) -> Sequence[Delta] | None:
+        if self._whole:
+            return None
+        release = self._lane.glance(delta.text)
+        if release is None:
+            self._glanced = delta
+            return None
+        text = release.text
+        if not text:
+            return ()
+        return (delta if text == delta.text else Text(text, delta.channel),)
 
     async def take(self, delta: Text) -> _Out:
+        if self._glanced is delta:
+            self._glanced = None
+            return self._out(await self._lane.look(), delta)
         if self._whole and self._lane.keep(delta.text):
             return _NOTHING
         return self._out(await self._lane.push(delta.text), delta)

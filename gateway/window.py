@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 from gateway.redaction import Writer
 from gateway.types import STRENGTH, Action, Detection
@@ -36,8 +37,7 @@ class Sighting:
         return cls(detection.start, detection.end, detection.label, detection.score, action, member, since)
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """What may leave now.
 
     `text` has its redactions in place, `source` is the same part as it came in; `sightings` became

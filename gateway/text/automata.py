@@ -45,6 +45,11 @@ class Which:
         self._size = [self._set.Add(pattern) for pattern in [*patterns, ""]][-1]
         self._set.Compile()
 
+    def any(self, text: str) -> bool:
+        """Whether one of them does; true where RE2 has no memory for the answer."""
+        found = self._set.Match(text.encode())
+        return not found or len(found) > 1
+
     def matching(self, text: str) -> Sequence[int]:
         """Their numbers, in order; all of them where RE2 has no memory for the answer."""
         found = self._set.Match(text.encode())

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import re2
 
@@ -19,6 +20,7 @@ _HEX_RUN = re.compile(r"[0-9A-Fa-f]*")
 _NOT_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\u00a0-\U0010ffff]")
 _FROM_URL = str.maketrans("-_", "+/")
 _SHORTEST = 16
+_WORD = 24
 # As base64 these begin a byte that no text begins with, and they are no hexadecimal digits.
 _NO_TEXT = frozenset("ghijklmnopqrstuvGH")
 
@@ -75,7 +77,12 @@ def alive(text: str, begun: bool) -> int:
     run = text[-size:]
     if run[0] in _NO_TEXT:
         return 0
-    return size if _from_base64(run, False).alive or _from_hex(run, False).alive else 0
+    return size if (_is_alive if size <= _WORD else _is_alive.__wrapped__)(run) else 0
+
+
+@lru_cache(maxsize=8192)  # a text ends in the same words again and again
+def _is_alive(run: str) -> bool:
+    return _from_base64(run, False).alive or _from_hex(run, False).alive
 
 
 def _from_base64(run: str, ended: bool) -> _Decoded:

@@ -83,7 +83,7 @@ class RuleSet:
 
     def _tells(self, text: str, start: int) -> bool:
         """Whether there may be a match from `start` on, or there is a word of context for one."""
-        return bool(self._telling.matching(text[max(start - self.lookbehind, 0) :]))
+        return self._telling.any(text[max(start - self.lookbehind, 0) :])
 
     def _waiting(self, text: str, start: int) -> int | None:
         """What `glance` says of a text that tells nothing: rules without context may yet begin to match."""
