@@ -159,8 +159,8 @@ MUTANTS = {
     ),
     "lets an encoded run go while it is text": Mutant(
         "text/encoded.py",
-        "if _from_base64(run, False).alive or _from_hex(run, False).alive else 0",
-        "if False else 0",
+        "return _from_base64(run, False).alive or _from_hex(run, False).alive",
+        "return False",
         "tests/gateway/text/test_views.py",
     ),
     "holds back nothing where an escape may begin": Mutant(
