@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 from defenses.dp_prompt import AGES, EXHAUSTED, DpPrompt, _candidates, distances, probabilities, sensitive
+from gateway.chain import Layer
+from gateway.engine import Engine, Route
 from gateway.errors import ConfigError
 from gateway.ledger import DAY, EpsilonLedger
-from gateway.types import Finding, Finish
+from gateway.metrics import GatewayMetrics
+from gateway.types import Exchange, Finding, Finish, Message
+from gateway.unit import Units
 from tests import contract
 
 PROMPT = "Maria and Anna are Polish. Maria is a 34-year-old Muslim nurse; write to MARIA."
@@ -162,3 +166,19 @@ async def test_many_exchanges_of_one_unit_share_its_budget(tmp_path: Path) -> No
     )
     assert sum(contract.text_of(one) == "ok" for one in ended) == 2
     await own.aclose()
+
+
+async def test_what_is_spent_is_charged_to_the_unit_and_counted(tmp_path: Path) -> None:
+    own = defense(tmp_path, epsilon=1.5)
+    layers = [Layer("dp_prompt", own)]
+    metrics = GatewayMetrics(layers)
+    upstream = contract.Listed(contract.answer("ok"))
+    engine = Engine(layers, [Route(("m",), upstream)], Units(("user",), b"key"), metrics, None, 10)
+    for user in ("ana", "ana", "ben"):
+        asked = Exchange("m", (Message("user", PROMPT),), user=user)
+        assert [delta async for delta in engine.serve(asked, {}, "grpc")]
+    assert (
+        metrics.registry.get_sample_value("crossrisk_epsilon_spent_total", {"defense": "dp_prompt"}) == 22.5
+    )
+    ana = Units(("user",), b"key").of(Exchange("m", (), user="ana"), {}).hash.hex()
+    assert own._ledger.spent(ana) == pytest.approx(15.0)
