@@ -51,8 +51,10 @@ async def check(layers: Sequence[Layer], messages: Sequence[Message], answer: st
     for text in _texts(messages, answer):
         for name, detector in detectors.items():
             if detector.side in (text.side, "both") and text.role in (None, *detector.roles):
-                findings += await _seen(Member(name, detector, exchange, text.side, least=0.0), text)
+                looking = detector.within(exchange)
+                findings += await _seen(Member(name, looking, exchange, text.side, least=0.0), text)
         scores += await _heads(text)
+    scores += await _pair_heads(messages, answer)
     thresholds = {name: detector.threshold for name, detector in detectors.items()}
     scores[:0] = [_score(finding, thresholds) for finding in findings]
     acting = [one for one in findings if one.score >= thresholds[one.defense]]
@@ -107,6 +109,15 @@ def _score(finding: Finding, thresholds: Mapping[str, float]) -> Score:
         finding.score,
         thresholds[finding.defense],
     )
+
+
+async def _pair_heads(messages: Sequence[Message], answer: str | None) -> list[Score]:
+    """What the heads on pairs say of the last turn of the user and the answer."""
+    encoder, asked = loaded(), [turn.content for turn in messages if turn.role == "user"]
+    if encoder is None or not asked or not answer:
+        return []
+    judged = await encoder.judge_pair(asked[-1], answer)
+    return [Score("", head, "content", 0, len(answer), score, 0.5) for head, score in judged.items()]
 
 
 async def _heads(text: _Text) -> list[Score]:
