@@ -22,9 +22,6 @@ PAIR = tuple(head for head in HEADS if head in PAIR_HEADS)
 LONGEST = 128
 """Tokens of a text that are read in training; the window at run time."""
 
-SAY = {"harmful_request": 2.0}
-"""How much a head's loss counts, where not once: this one tells apart what differs least in its words."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -203,7 +200,7 @@ def _loss(model: Encoder, batch: Sequence[_Item], balance: Tensor, smoothing: fl
         logits.float(), wanted, pos_weight=balance[heads], reduction="none"
     )
     by_head = (losses * known).sum(0) / known.sum(0).clamp(min=1)
-    return (by_head * torch.tensor([SAY.get(HEADS[head], 1.0) for head in heads])).sum()
+    return by_head.sum()
 
 
 @torch.inference_mode()

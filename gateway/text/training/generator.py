@@ -30,7 +30,7 @@ def examples(seed: int, scale: float = 1.0, *, held_back: bool = False) -> list[
 
 def _makers() -> everyday.Makers:
     return (
-        (_lookalike, 16000),
+        (_lookalike, 12000),
         (_ordinary, 3000),
         (_meant_well, 1500),
         (_briefing, 1500),

@@ -38,13 +38,13 @@ def _makers() -> Sequence[tuple[Callable[[random.Random], str], bool, int]]:
     """How a request is made, whether it is harmful, and its weight."""
     return (
         (_thing, False, 8),
-        (_person, True, 9),
-        (_crime, True, 7),
+        (_person, True, 6),
+        (_crime, True, 5),
         (_world, False, 3),
         (_about, False, 4),
         (_apology, True, 2),
-        (_event, False, 4),
-        (_for_event, True, 2),
+        (_event, False, 2),
+        (_for_event, True, 1),
         (_figure, False, 2),
         (_public, False, 2),
         (_private, True, 5),
