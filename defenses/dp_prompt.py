@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from gateway.errors import ConfigError
 from gateway.ledger import EpsilonLedger
@@ -94,11 +96,12 @@ def sensitive(text: str) -> list[Word]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpPrompt:
-    """Draws another word for each name, group and age of a prompt: a near one likely, any one possible.
+    """Draws another word for each name, group and age that it knows: a near one likely, any one possible.
 
     epsilon: per word and unit of distance (of vectors from 0 to 2, ten years of age): smaller is more
-    private and less useful. A word that a prompt says twice is drawn once. What kind of word it is stays
-    open, and so does all other text: numbers, addresses and the like are for `pii_redaction`.
+    private and less useful. A word is drawn once and exchanged wherever it stands. What is known are words of
+    `gateway.text.identity`, one word long: common first names, groups, ages up to 99. What kind of word it is
+    stays open, and so does all other text: surnames, numbers, addresses; see `pii_redaction`.
     budget: epsilon that one unit may spend in `days`; then its prompts are refused, with a finding
     `privacy_budget_spent`. ledger: the file that keeps account, in the gateway's `run` folder unless given.
     roles: whose turns. The answer passes as it is, and speaks of the words drawn. Needs the extra [onnx].
@@ -113,7 +116,7 @@ class DpPrompt:
     >>> DpPrompt(epsilon=0)
     Traceback (most recent call last):
         ...
-    gateway.errors.ConfigError: epsilon: must be above 0, not 0
+    gateway.errors.ConfigError: epsilon: must be above 0 and finite, not 0
     """
 
     risk: ClassVar[Risk] = "privacy"
@@ -125,52 +128,56 @@ class DpPrompt:
     days: float = 30.0
     ledger: str = ""
     roles: tuple[Role, ...] = ("user", "tool")
-    _ledger: EpsilonLedger = field(init=False, repr=False, compare=False, default=cast("EpsilonLedger", None))
+    _ledger: EpsilonLedger | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         for name in ("epsilon", "budget", "days"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name}: must be above 0, not {getattr(self, name)}")
+            if not 0 < getattr(self, name) < inf:
+                raise ConfigError(f"{name}: must be above 0 and finite, not {getattr(self, name)}")
         try:
             word_vectors()
         except ModuleNotFoundError as error:
             raise ConfigError("it needs the extra [onnx]: pip install 'crossrisk-gateway[onnx]'") from error
-        file = Path(self.ledger) if self.ledger else run_folder("") / "epsilon.sqlite"
-        object.__setattr__(self, "_ledger", EpsilonLedger(file, self.budget, self.days))
 
     async def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
-        drawn: dict[str, str] = {}
-        messages: list[Message] = []
-        findings: list[Finding] = []
-        for number, turn in enumerate(exchange.messages):
-            words = sensitive(turn.content) if turn.role in self.roles else []
-            messages.append(replace(turn, content=self._drawn(turn.content, words, drawn)))
-            place = f"messages[{number}].content"
-            findings += [
-                Finding(exchange.layer, self.risk, one.label, "redact", "input", place, one.start, one.end)
-                for one in words
-            ]
-        cost = self.epsilon * len(drawn)
-        if cost and not await asyncio.to_thread(self._ledger.spend, exchange.unit or exchange.id, cost):
+        turns = [turn for turn in exchange.messages if turn.role in self.roles]
+        drawn = self._all_drawn([text for turn in turns for text in (turn.content, turn.name)])
+        cost = self.epsilon * len(drawn.words)
+        if cost and not await asyncio.to_thread(self._account().spend, exchange.unit or exchange.id, cost):
             yield Finding(exchange.layer, self.risk, EXHAUSTED, "block", "input", "messages", 0, 0)
             yield Finish("content_filter")
             return
         exchange.trail.footprint(exchange.layer).epsilon += cost
-        for finding in findings:
-            yield finding
+        messages: list[Message] = []
+        for number, turn in enumerate(exchange.messages):
+            if turn.role not in self.roles:
+                messages.append(turn)
+                continue
+            messages.append(replace(turn, content=drawn.put_in(turn.content), name=drawn.put_in(turn.name)))
+            place = f"messages[{number}].content"
+            for start, end, label in drawn.places(turn.content):
+                yield Finding(exchange.layer, self.risk, label, "redact", "input", place, start, end)
         async with aclosing(upstream(replace(exchange, messages=tuple(messages)))) as deltas:
             async for delta in deltas:
                 yield delta
 
-    def _drawn(self, text: str, words: Sequence[Word], drawn: dict[str, str]) -> str:
-        pieces, end = [], 0
-        for word in words:
-            said = text[word.start : word.end]
-            if said.lower() not in drawn:
-                drawn[said.lower()] = self.draw(said, word.candidates)
-            pieces += [text[end : word.start], _in_case_of(said, drawn[said.lower()])]
-            end = word.end
-        return "".join((*pieces, text[end:]))
+    def _all_drawn(self, texts: Sequence[str]) -> "_Drawn":
+        """Another word for each that is sensitive anywhere."""
+        drawn: dict[str, tuple[str, str]] = {}
+        for text in texts:
+            for word in sensitive(text):
+                said = text[word.start : word.end].lower()
+                if said not in drawn:
+                    drawn[said] = (self.draw(said, word.candidates), word.label)
+        return _Drawn(drawn)
+
+    def _account(self) -> EpsilonLedger:
+        if self._ledger is not None:
+            return self._ledger
+        file = Path(self.ledger).expanduser() if self.ledger else run_folder("") / "epsilon.sqlite"
+        opened = EpsilonLedger(file, self.budget, self.days)
+        object.__setattr__(self, "_ledger", opened)
+        return opened
 
     def draw(self, word: str, candidates: Sequence[str]) -> str:
         """One of the candidates, by the mechanism."""
@@ -178,11 +185,34 @@ class DpPrompt:
         return random.SystemRandom().choices(candidates, chances.tolist())[0]
 
     async def warm(self) -> None:
-        """Nothing to do: the ledger is open."""
+        """Open the ledger."""
+        self._account()
 
     async def aclose(self) -> None:
         """Close the ledger."""
-        self._ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
+            object.__setattr__(self, "_ledger", None)
+
+
+class _Drawn:
+    """What stands for what. Each word is exchanged wherever it stands, or one place would give it away."""
+
+    def __init__(self, words: dict[str, tuple[str, str]]) -> None:
+        self.words = words
+        ordered = sorted(map(re.escape, words), key=len, reverse=True)
+        # A name may stand in an address or beside an underscore, so only letters and digits end a word.
+        self._pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(ordered)})(?![^\W_])", re.IGNORECASE)
+
+    def put_in(self, text: str) -> str:
+        if not self.words:
+            return text
+        return self._pattern.sub(lambda said: _in_case_of(said[0], self.words[said[0].lower()][0]), text)
+
+    def places(self, text: str) -> list[tuple[int, int, str]]:
+        """Start, end and label of each word that is exchanged."""
+        found = self._pattern.finditer(text) if self.words else ()
+        return [(one.start(), one.end(), self.words[one[0].lower()][1]) for one in found]
 
 
 def _in_case_of(word: str, other: str) -> str:

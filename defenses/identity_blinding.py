@@ -20,6 +20,7 @@ _DECISIONS = re.compile(
     r"eligible|should (?:we|i|they))\b",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"```|[{}=;\\]|\w/\w|//|\w_\w")
 _KEPT = ("pronoun", "kinship", "title")
 
 
@@ -29,8 +30,9 @@ class IdentityBlinding:
 
     Pronouns, titles and kinship become those for anybody (they, Mx, parent), and stay so in the answer.
 
-    when: `decisions` blinds a turn that speaks of a decision about people (hiring, lending, grading and
-    the like), and leaves one that asks about a group itself; `always` blinds each. roles: whose turns.
+    when: `decisions` blinds a conversation in which the user speaks of a decision about people (hiring,
+    lending, grading and the like), and leaves one that asks about a group itself; `always` blinds each.
+    roles: whose turns. In turns with code, data or paths only the placeholders are put in, and pronouns stay.
 
     Stands at: input; its placeholders come back in the output.
     Cost: one look at the prompt; what may become a placeholder is held back in the answer.
@@ -48,17 +50,18 @@ class IdentityBlinding:
     restores: ClassVar[frozenset[str]] = hides
 
     when: Literal["decisions", "always"] = "decisions"
-    roles: tuple[Role, ...] = ("user", "tool")
+    roles: tuple[Role, ...] = ("user", "assistant", "tool")
 
     def needs(self, text: str) -> bool:
-        """Whether `text` is one to blind."""
+        """Whether a user who says `text` asks for blindness."""
         return self.when == "always" or _DECISIONS.search(text) is not None
 
     async def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
         vault = Vault()
         messages: list[Message] = []
+        blind = any(turn.role == "user" and self.needs(turn.content) for turn in exchange.messages)
         for number, turn in enumerate(exchange.messages):
-            if turn.role not in self.roles or not self.needs(turn.content):
+            if not blind or turn.role not in self.roles:
                 messages.append(turn)
                 continue
             hidden = [one for one in mentions(turn.content) if not one.form.startswith(_KEPT)]
@@ -83,11 +86,14 @@ def blinded(text: str, hidden: Sequence[Mention], vault: Vault) -> str:
     >>> blinded("Should he get the loan?", [], Vault())
     'Should they get the loan?'
     """
+    is_code = _CODE.search(text) is not None  # where "her" may be a column and "mary" a folder
     pieces, end = [], 0
     for mention in hidden:
         pieces += [text[end : mention.start], vault.hide(_label(mention), text[mention.start : mention.end])]
         end = mention.end
     text = "".join((*pieces, text[end:]))
+    if is_code:
+        return text
     for group in ("women", "men"):
         text = swap(text, group, "nonbinary").text
     return text

@@ -79,6 +79,8 @@ class LeakFilter(PatternDetector):
             raise ConfigError(
                 f"system_words: 0 or at least 4, not {self.system_words}: fewer are in any text"
             )
+        if self.system_words and self.side != "output":
+            raise ConfigError("system_words: is for answers; leave side at output")
         object.__setattr__(self, "_tokens", _rules_for(self.planted))
 
     def within(self, exchange: Exchange) -> Detector:

@@ -8,7 +8,10 @@ from typing import ClassVar, Literal
 from gateway.detector import ModelDetector
 from gateway.errors import ConfigError
 from gateway.scoring import scorer
-from gateway.types import Exchange, Risk
+from gateway.types import Exchange, Risk, Role
+
+_BEYOND = 100.0
+"""Nats of a token that no model gives: its numbers have run over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +36,12 @@ class PerplexityFilter(ModelDetector):
 
     risk: ClassVar[Risk] = "safety"
     labels: ClassVar[frozenset[str]] = frozenset({"perplexity"})
+    scoring: ClassVar[bool] = True
     looks_for: ClassVar[frozenset[str]] = frozenset({"exact wording"})
 
     side: Literal["input"] = "input"
     normalise: bool = False
+    roles: tuple[Role, ...] = ("user",)
     perplexity: float = 20_000.0
     window: int = 16
     least: int = 8
@@ -51,7 +56,10 @@ class PerplexityFilter(ModelDetector):
         nats = await scorer(self.model).surprise(sentence)
         if len(nats) < self.least:
             return {}
-        found = exp(worst(nats, self.window))
+        mean = worst(nats, self.window)
+        if not mean < _BEYOND:  # not a number, for one
+            return {"perplexity": 1.0}
+        found = exp(mean)
         return {"perplexity": found / (found + self.perplexity)}
 
     async def warm(self) -> None:

@@ -21,7 +21,8 @@ class PiiRedaction:
 
     kinds: the labels to look for; all when empty. allow: values that may go to the model, in any case,
     `*` for anything. roles: whose turns are looked at. Finds what `leak_filter` finds, and no more:
-    names of persons, for one, are not among it.
+    names of persons, for one, are not among it. Fields beside the turns (`user`, `metadata`, `tools`) go as
+    they are.
 
     A placeholder is good for one exchange. What the model made of its case and brackets does not
     matter; one that it garbled is left as it is and flagged as `garbled_placeholder`.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.errors import ConfigError
-from gateway.prompt import DecodingDefense, instructed
+from gateway.prompt import DecodingDefense
 from gateway.types import Exchange, Risk, Steering
 
 PREJUDICED = (
@@ -40,4 +40,4 @@ class SelfDebias(DecodingDefense):
 
     def steering(self, exchange: Exchange) -> Steering:
         numbers = {"decay": self.decay, "floor": self.floor}
-        return Steering("debias", numbers, instructed(exchange, self.text).messages)
+        return Steering("debias", numbers, self.text)

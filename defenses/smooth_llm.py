@@ -20,7 +20,8 @@ class SmoothLlm:
     """Breaks attacks that hang on exact characters, such as optimised suffixes, and leaves the rest readable.
 
     The last turn of the user is copied, each copy perturbed anew, all copies are asked at once. An answer
-    that is no refusal counts as one that went along; the client gets an answer of the majority, at random.
+    that is no refusal counts as one that went along; the client gets an answer of the majority, at random,
+    and a refusal where both are as many.
 
     copies: how many; share: of the characters that are changed, in (0, 1); perturbation: `swap` puts
     others in their places, `insert` puts others behind them, `patch` swaps one stretch. seed: draws the
@@ -64,8 +65,8 @@ class SmoothLlm:
         fixed = self.seed is not None
         rng = random.Random(self.seed) if fixed else random.SystemRandom()  # noqa: S311 (for tests)
         replies = await ask_all(upstream, [self._copy(exchange, number, rng) for _ in range(self.copies)])
-        refused = [is_refusal(reply.answer.content) for reply in replies]
-        verdict = sum(refused) * 2 > len(refused)
+        refused = [_is_refused(reply) for reply in replies]
+        verdict = sum(refused) * 2 >= len(refused)  # jailbroken is what more than a half went along with
         chosen: Reply = rng.choice([one for one, no in zip(replies, refused, strict=True) if no == verdict])
         if verdict:
             score = sum(refused) / len(refused)
@@ -85,6 +86,11 @@ class SmoothLlm:
         other = replace(turn, content=self.perturbed(turn.content, rng))
         messages = (*exchange.messages[:number], other, *exchange.messages[number + 1 :])
         return replace(exchange, messages=messages)
+
+
+def _is_refused(reply: Reply) -> bool:
+    blocked = reply.finish.reason == "content_filter"
+    return blocked or bool(reply.answer.refusal) or is_refusal(reply.answer.content)
 
 
 def _swap(text: str, count: int, rng: random.Random) -> str:

@@ -91,8 +91,20 @@ class Config:
                 raise entry.error(f"a second defense is called {layer.name!r}; give one of them a `name:`")
             if isinstance(layer.defense, DecodingDefense):
                 self._check_steering(entry, layer.defense)
+            if getattr(layer.defense, "scoring", False):
+                self._check_scoring(entry)
             layers[layer.name] = layer
         return tuple(layers.values())
+
+    def _check_scoring(self, entry: Entry) -> None:
+        uses = [str(upstream.options.get("use")) for upstream in self.upstream_entries]
+        targets = zip(self.upstream_entries, uses, strict=True)
+        if not any(getattr(_resolve(upstream, use), "steerable", False) for upstream, use in targets):
+            raise entry.error(
+                f"{entry.options['use']} asks a model how likely a text is, which no upstream here tells; "
+                "gateway.upstreams.transformers:Transformers does",
+                "use",
+            )
 
     def _check_steering(self, entry: Entry, defense: DecodingDefense) -> None:
         for upstream in self.upstream_entries:

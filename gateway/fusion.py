@@ -60,7 +60,7 @@ class Fusion:
                     started = await self._start_beside(exchange, deltas)
                     for out in (*started.judged.deltas(), *await lanes.take(started.first)):
                         yield out
-                    if started.judged.blocked:
+                    if started.judged.blocked or lanes.blocked:
                         return
                 async for delta in deltas:
                     glanced = lanes.glance(delta)

@@ -198,11 +198,11 @@ class Judge:
         return transcript.answer().content
 
     def _messages(self, text: str, request: str) -> list[Message]:
-        text, request = _harmless(text), _harmless(request)
+        text, request = harmless(text), harmless(request)
         if self._choice.template == "llama_guard":
             asked = [Message("user", request), Message("assistant", text)]
             return asked if request else [Message("user", text)]
-        mark = _mark(text + request)
+        mark = unguessed(text + request)
         labels = ", ".join(f'"{label}"' for label in self._names)
         context = _CONTEXT.format(mark=mark, request=request) if request else ""
         return [
@@ -284,16 +284,16 @@ def _pieces(text: str, longest: int) -> list[str]:
     return [text[start : start + longest] for start in range(0, len(text) - OVERLAP, longest - OVERLAP)]
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """`text` with the marks of chat templates broken: many servers obey them wherever they stand.
 
-    >>> _harmless("<|im_end|> </s> [/INST] <b>bold</b>")
+    >>> harmless("<|im_end|> </s> [/INST] <b>bold</b>")
     '< |im_end| > < /s> [ /INST] <b>bold</b>'
     """
     return _TEMPLATE_MARKS.sub(lambda found: found[0] + " ", encodable(text))
 
 
-def _mark(text: str) -> str:
+def unguessed(text: str) -> str:
     """A mark that `text` does not contain, and whose author could not have known."""
     while (mark := f"text {secrets.token_hex(8)}") in text:
         pass

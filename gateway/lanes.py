@@ -1,6 +1,6 @@
 """All texts of an exchange, each in a lane of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.lane import Lane
@@ -71,6 +71,7 @@ class AnswerLanes:
         self._judges = Judges(panel, exchange)
         self._substitute = substitute
         self._idle = not panel
+        self._json = _asks_for_json(exchange)
         self._whole = whole
         self._texts: dict[str, _TextLane] = {}
         self._calls: dict[int, _ToolCallLanes] = {}
@@ -86,7 +87,9 @@ class AnswerLanes:
     def _text(self, delta: Text) -> "_TextLane":
         text = self._texts.get(delta.channel)
         if text is None:
-            text = self._texts[delta.channel] = _TextLane(self._judges, delta, self._whole, self._substitute)
+            as_json = self._json and delta.channel == "content"
+            writer = (JsonWriter if as_json else PlainWriter)(self._substitute)
+            text = self._texts[delta.channel] = _TextLane(self._judges, delta, self._whole, writer)
         return text
 
     async def take(self, delta: Delta | None) -> Sequence[Delta]:
@@ -137,6 +140,12 @@ class AnswerLanes:
         return [*out.deltas, Finish("content_filter")]
 
 
+def _asks_for_json(exchange: Exchange) -> bool:
+    """Whether the answer is to be JSON, which a substitute must leave valid."""
+    wanted = exchange.parameters.get("response_format")
+    return isinstance(wanted, Mapping) and str(wanted.get("type", "")).startswith("json")
+
+
 class _Out:
     """Deltas that may leave, and whether they are the last."""
 
@@ -153,10 +162,10 @@ _NOTHING = _Out(False, ())
 class _TextLane:
     __slots__ = ("_glanced", "_kind", "_lane", "_whole")
 
-    def __init__(self, judges: Judges, kind: Text, whole: bool, substitute: Substitute) -> None:
+    def __init__(self, judges: Judges, kind: Text, whole: bool, writer: Writer) -> None:
         self._kind = kind
         self._whole = whole
-        self._lane = Lane(judges, kind.channel, PlainWriter(substitute))
+        self._lane = Lane(judges, kind.channel, writer)
         self._glanced: Text | None = None
 
     def glance(self, delta: Text) -> Sequence[Delta] | None:

@@ -80,6 +80,7 @@ class Member:
                     span = view.source(seen.start, seen.end)
                     since = view.source_start(seen.start if seen.since is None else seen.since)
                     found.append(Detection(span.start, span.end, seen.label, seen.score, since))
+        if len(found) > 1:
             found = _united(found)
         return [detection for detection in found if detection.score >= self.least]
 

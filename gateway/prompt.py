@@ -49,7 +49,7 @@ class DecodingDefense(PromptDefense):
 
     def rewrite(self, exchange: Exchange) -> Exchange:
         if exchange.steering is not None:
-            raise DefenseError(f"two defenses steer one answer: {exchange.layer} and one above it")
+            raise DefenseError("two defenses steer the decoding of one answer")
         return replace(exchange, steering=self.steering(exchange))
 
 

@@ -34,7 +34,7 @@ class Vault:
         """The placeholder for `value`; the same value has the same one."""
         code = self._codes.get(value)
         if code is None:
-            code = self._codes[value] = "".join(secrets.choice(ALPHABET) for _ in range(SIZE))
+            code = self._codes[value] = _new_code()
             self._values[code] = value
         return f"[{label.upper()}_{code}]"
 
@@ -47,15 +47,27 @@ class Vault:
         return _code(placeholder) in self._values
 
 
+def _new_code() -> str:
+    """Unguessable, and with a digit, so that it is no word."""
+    while (code := "".join(secrets.choice(ALPHABET) for _ in range(SIZE))).isalpha():
+        pass
+    return code
+
+
 def _code(placeholder: str) -> str:
     return placeholder.strip("[]")[-SIZE:].upper()
 
 
 def placeholders(labels: Iterable[str]) -> RuleSet:
     """The rule for placeholders with these labels, as a model may have written them."""
-    names = "|".join(sorted(labels))
-    pattern = rf"\[?\b(?:{names})[ _-]{{1,2}}[{ALPHABET}]{{{SIZE}}}\b\]?"
-    return RuleSet([Rule(_RESTORED, pattern, ignore_case=True)])
+    names = "|".join(label.replace("_", r"\\?[ _-]") for label in sorted(labels))
+    core = rf"\b(?:{names})\\?[ _-]{{1,2}}[0-9A-Z]{{{SIZE}}}\b"
+    return RuleSet([Rule(_RESTORED, rf"(?:\[{core}\]|{core})", _coded, ignore_case=True)])
+
+
+def _coded(text: str) -> int:
+    """Accepts what cannot be two words of a sentence: a code has a digit in it."""
+    return len(text) if any(character.isdigit() for character in text.strip("[]")[-SIZE:]) else 0
 
 
 def reader(rules: RuleSet) -> type["Reader"]:

@@ -44,13 +44,13 @@ class Message:
 class Steering:
     """How a white-box upstream decodes: by a rule that compares the model with a companion.
 
-    rule: `safe_contrast` or `debias`, with its numbers (see `gateway.whitebox.steering`). messages: what
-    the companion reads, the same as the model where empty. adapter: of the companion.
+    rule: `safe_contrast` or `debias`, with its numbers (see `gateway.whitebox.steering`). told: what the
+    companion is told before the conversation that the model reads. adapter: of the companion.
     """
 
     rule: str
     numbers: Mapping[str, float] = field(default_factory=dict)
-    messages: tuple[Message, ...] = ()
+    told: str = ""
     adapter: str = ""
 
 

@@ -125,6 +125,7 @@ async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     settings = config.settings
     encoder.use(settings.encoder)
     folder = run_folder(settings.run)
+    os.environ["CROSSRISK_RUN"] = str(folder)  # where a defense keeps what it has to keep
     layers = config.layers()
     for doubt in doubts(layers):
         log.warning("defenses: %s", doubt)

@@ -7,8 +7,6 @@ from functools import lru_cache
 from gateway.types import Detection
 
 _WORD = re.compile(r"\w+")
-_LONGEST_WORD = 40
-"""Words of more characters than this are not waited for."""
 
 
 class Grams:
@@ -24,7 +22,7 @@ class Grams:
     """
 
     def __init__(self, text: str, size: int) -> None:
-        words = _WORD.findall(text.lower())
+        words = [word.lower() for word in _WORD.findall(text)]
         self._size = size
         self._parts = {
             tuple(words[at : at + length])
@@ -35,11 +33,11 @@ class Grams:
 
     def find(self, text: str, label: str, start: int = 0) -> list[Detection]:
         """Every stretch of at least `size` of its words that begins from `start` on."""
-        words = list(_WORD.finditer(text.lower(), start))
+        words = list(_WORD.finditer(text, start))
         found: list[Detection] = []
         for first in range(len(words) - self._size + 1):
             some = words[first : first + self._size]
-            if tuple(word[0] for word in some) not in self._parts:
+            if tuple(word[0].lower() for word in some) not in self._parts:
                 continue
             begin, end = some[0].start(), some[-1].end()
             if found and begin <= found[-1].end:
@@ -49,17 +47,16 @@ class Grams:
 
     def pending(self, text: str) -> int:
         """Code points at the end of `text` that may be the beginning of a stretch."""
-        tail = text[-(self._size * (_LONGEST_WORD + 1)) :].lower()
-        words = list(_WORD.finditer(tail))[-self._size :]
+        words = list(_WORD.finditer(text))[-self._size :]
         if not words:
             return 0
-        whole = words[-1].end() < len(tail)
-        if not whole and words[-1][0] not in self._beginnings:
+        whole = words[-1].end() < len(text)
+        if not whole and words[-1][0].lower() not in self._beginnings:
             return 0
-        complete = [word[0] for word in (words if whole else words[:-1])]
+        complete = [word[0].lower() for word in (words if whole else words[:-1])]
         for first in range(len(complete) + (not whole)):
             if not complete[first:] or tuple(complete[first:]) in self._parts:
-                return len(tail) - words[first].start()
+                return len(text) - words[first].start()
         return 0
 
 

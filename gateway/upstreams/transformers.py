@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from gateway.errors import ConfigError
 from gateway.model_files import SMOLLM2, fetched
+from gateway.prompt import instructed
 from gateway.scoring import registered
 from gateway.types import Deltas, Exchange, Steering
 from gateway.upstreams.child import Child, ChildModel, Program, running, supervised
@@ -118,7 +119,7 @@ class OpenModel:
         # What a client calls steering is not for the child: only defenses steer.
         parameters = {name: value for name, value in exchange.parameters.items() if name != "steering"}
         if exchange.steering is not None:
-            parameters["steering"] = _fields(exchange.steering)
+            parameters["steering"] = _fields(exchange, exchange.steering)
         return self._child(replace(exchange, parameters=parameters))
 
     async def ready(self) -> bool:
@@ -131,10 +132,12 @@ class OpenModel:
         return answer["surprise"]
 
 
-def _fields(steering: Steering) -> dict[str, Any]:
+def _fields(exchange: Exchange, steering: Steering) -> dict[str, Any]:
+    # Of what the model reads in the end, so that what a redaction hid is hidden from the companion too.
+    messages = instructed(exchange, steering.told).messages if steering.told else ()
     return {
         "rule": steering.rule,
         "numbers": dict(steering.numbers),
-        "messages": [message_fields(message) for message in steering.messages],
+        "messages": [message_fields(message) for message in messages],
         "adapter": steering.adapter,
     }

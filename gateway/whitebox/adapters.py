@@ -1,6 +1,7 @@
 """Low-rank adapters (Hu et al., 2021, arXiv 2106.09685), chosen for each row of a batch by name."""
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from gateway.errors import ConfigError
 _PREFIX = "base_model.model."
 
 
-class Choice:
-    """The adapter of each row of the batch that is computed now; None is the model as it is."""
+class Choice(threading.local):
+    """The adapter of each row that this thread computes now; None is the model as it is.
 
-    def __init__(self) -> None:
-        self.names: Sequence[str | None] = ()
+    By thread, since texts are scored while answers are decoded.
+    """
+
+    names: Sequence[str | None] = ()
 
 
 class Adapted(nn.Module):

@@ -1,6 +1,8 @@
 """Answers many requests at once: a thread that decodes all of them token by token."""
 
+import os
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -83,10 +85,14 @@ class Engine:
                 if self._closed:
                     return
                 fresh = self._admitted()
-            for job in fresh:
-                self._begin(job)
-            if self._active:
-                self._advance()
+            try:
+                for job in fresh:
+                    self._begin(job)
+                if self._active:
+                    self._advance()
+            except Exception:  # nobody would be answered any more; whoever supervises starts us again
+                traceback.print_exc()
+                os._exit(1)
 
     def _admitted(self) -> list[Job]:
         """Those who wait and for whom there is room now."""
@@ -124,7 +130,7 @@ class Engine:
         row = 0
         for job in self._active:
             rows = job.rows
-            token = self._next(job, row)
+            token = self._next_of(job, row)
             if token is not None:
                 steers = job.companion is not None and job.companion.rule.steers(len(job.answer))
                 job.rows = 2 if steers else 1
@@ -136,6 +142,14 @@ class Engine:
             self._batch.keep(kept_rows)
         self._active = kept_jobs
         self._logits = list(self._batch.step(tokens)) if tokens else []
+
+    def _next_of(self, job: Job, row: int) -> int | None:
+        """The same, where a fault in one job is that job's alone."""
+        try:
+            return self._next(job, row)
+        except Exception as error:
+            job.take(None, f"error: {type(error).__name__}")
+            return None
 
     def _next(self, job: Job, row: int) -> int | None:
         """The next token of a job, handed on; None when its answer is complete."""

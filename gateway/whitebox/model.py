@@ -25,20 +25,29 @@ class Loaded:
 
     def prompt(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] | None = None) -> list[int]:
         """The tokens of a conversation, up to where the answer begins."""
+        turns = [{**message, "content": self._plain(message["content"])} for message in messages]
         ids = self.tokenizer.apply_chat_template(
-            list(messages), tools=tools or None, add_generation_prompt=True, return_dict=False
+            turns, tools=tools or None, add_generation_prompt=True, return_dict=False
         )
         return list(map(int, ids))
+
+    def _plain(self, text: str) -> str:
+        """Text in which nobody opens a turn of his own: the marks of the template are broken."""
+        for mark in self.tokenizer.all_special_tokens:
+            text = text.replace(mark, f"{mark[:1]}\u200b{mark[1:]}")
+        return text
 
     @torch.inference_mode()
     def surprise(self, text: str, most: int) -> list[float]:
         """The negative log-likelihood, in nats, of each token of `text` after those before it.
 
-        The first stands after the token that begins every text; at most `most` tokens are read.
+        The first stands after the token that begins every text. A text of more than `most` tokens is read
+        in stretches, each of which begins as a text does.
         """
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"][:most]
-        if not ids:
-            return []
+        ids = self.tokenizer(self._plain(text), add_special_tokens=False)["input_ids"]
+        return [nat for at in range(0, len(ids), most) for nat in self._surprise(ids[at : at + most])]
+
+    def _surprise(self, ids: Sequence[int]) -> list[float]:
         begin = self.tokenizer.bos_token_id
         tokens = torch.tensor([[self.tokenizer.eos_token_id if begin is None else begin, *ids]])
         adapters.chosen(self.choice, [None])

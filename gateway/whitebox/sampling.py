@@ -8,6 +8,8 @@ from torch import Tensor
 
 REPEAT_PENALTY = 1.1
 """For clients that set none: without it a model this small repeats itself without end."""
+COLDEST = 1e-3
+"""Below this temperature the likeliest token is certain, as far as numbers go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Sampler:
         """
         sampling = self._sampling
         logits = _penalised(logits, seen, sampling.repeat_penalty)
-        if sampling.temperature <= 0:
+        if sampling.temperature < COLDEST:
             return int(logits.argmax())
         chances = (logits / sampling.temperature).softmax(-1)
         if sampling.top_p < 1:
@@ -61,6 +63,7 @@ def _nucleus(chances: Tensor, share: float) -> Tensor:
     """The likeliest tokens that together have `share`, at least one."""
     ordered, order = chances.sort(descending=True)
     beyond = ordered.cumsum(-1) - ordered >= share
+    beyond[0] = False
     kept = chances.clone()
     kept[order[beyond]] = 0
     return kept

@@ -170,6 +170,8 @@ class Service:
             raise RefusedError(
                 400, f"the prompt has {len(prompt)} tokens, the context {self._settings.context}"
             )
+        if request.repeat_penalty is not None and request.repeat_penalty <= 0:
+            raise RefusedError(400, "repeat_penalty must be above 0")
         asked = request.max_completion_tokens or request.max_tokens
         sampling = Sampling(
             temperature=1.0 if request.temperature is None else request.temperature,
@@ -198,7 +200,8 @@ class Service:
 
     def _prompt(self, messages: list[dict[str, Any]], tools: list[Any] | None) -> list[int]:
         try:
-            return list(self._loaded.prompt(messages, tools))
+            turns = [{**message, "content": message.get("content") or ""} for message in messages]
+            return list(self._loaded.prompt(turns, tools))
         except Exception as error:  # templates raise whatever they like
             raise RefusedError(400, f"the model's chat template refuses the messages: {error}") from error
 

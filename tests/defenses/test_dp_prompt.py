@@ -1,6 +1,7 @@
 """Metric differential privacy: the bound, the ledger, and what becomes of a prompt."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -143,15 +144,17 @@ def test_a_new_period_has_a_new_budget(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["epsilon", "budget", "days"])
-def test_senseless_numbers_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}: must be above 0"):
-        defense(tmp_path, **{name: 0})
+@pytest.mark.parametrize("value", [0.0, float("inf"), float("nan")])
+def test_senseless_numbers_are_refused(tmp_path: Path, name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: must be above 0 and finite"):
+        defense(tmp_path, **{name: value})
 
 
-def test_a_ledger_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
+async def test_a_ledger_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
+    defense = DpPrompt(ledger=str(tmp_path / "file" / "l.sqlite"))
     with pytest.raises(ConfigError, match="ledger: cannot use"):
-        DpPrompt(ledger=str(tmp_path / "file" / "l.sqlite"))
+        await defense.warm()
 
 
 def test_other_words_stay() -> None:
@@ -181,4 +184,24 @@ async def test_what_is_spent_is_charged_to_the_unit_and_counted(tmp_path: Path) 
         metrics.registry.get_sample_value("crossrisk_epsilon_spent_total", {"defense": "dp_prompt"}) == 22.5
     )
     ana = Units(("user",), b"key").of(Exchange("m", (), user="ana"), {}).hash.hex()
-    assert own._ledger.spent(ana) == pytest.approx(15.0)
+    assert own._account().spent(ana) == pytest.approx(15.0)
+
+
+async def test_a_word_that_is_drawn_stands_nowhere_any_more(tmp_path: Path) -> None:
+    upstream = contract.Listed(contract.answer("ok"))
+    said = (
+        "Maria is a nurse. Email maria@x.org about maria and MARIA_2, Maria Street 3. She is 34 years old. "
+        "Age: 34."
+    )
+    turns = (
+        Message("user", said, name="maria"),
+        Message("tool", "row: maria, 34"),
+        Message("user", "Mariazell?"),
+    )
+    await contract.collect([defense(tmp_path, epsilon=0.001)], upstream, Exchange("m", turns))
+    sent = " ".join(f"{turn.name} {turn.content}" for turn in upstream.seen[0].messages)
+    drawn = upstream.seen[0].messages[0].name
+    if drawn != "maria":  # which it may be, as any other
+        assert not re.search(r"(?i)(?<![^\W_])maria(?![^\W_])", sent)
+    assert sent.lower().count(drawn) >= 6
+    assert "Mariazell?" in sent, "another word"

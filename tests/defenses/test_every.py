@@ -25,8 +25,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "defenses.safe_decoding:SafeDecoding": {"adapter": "expert"},
     "defenses.self_examination:SelfExamination": {"on_unclear": "allow"},
 }
-STEERING = {"defenses.safe_decoding:SafeDecoding", "defenses.self_debias:SelfDebias"}
-ASKING = {"defenses.llm_judge:LlmJudge", "defenses.perplexity_filter:PerplexityFilter"}
+OPEN = {
+    "defenses.perplexity_filter:PerplexityFilter",
+    "defenses.safe_decoding:SafeDecoding",
+    "defenses.self_debias:SelfDebias",
+}
+"""Those that need an open model."""
 USES = [one.use for one in shipped() if one.use != "defenses.classifier:Classifier"]  # it needs a model
 
 
@@ -44,7 +48,7 @@ def test_one_line_of_configuration_is_enough(
 ) -> None:
     monkeypatch.setenv("CROSSRISK_RUN", str(tmp_path / "run"))
     upstream: dict[str, Any] = {"use": "gateway.upstreams.openai:OpenAI", "base_url": "http://localhost/v1"}
-    if use in STEERING:
+    if use in OPEN:
         upstream = {
             "use": "gateway.upstreams.transformers:Transformers",
             "adapters": {"expert": str(tmp_path)},
@@ -58,7 +62,7 @@ def test_one_line_of_configuration_is_enough(
 
 async def test_all_of_them_in_one_chain_pass_a_harmless_exchange_through_both_doors() -> None:
     """Those that need neither a judge nor an open model, whose own tests ask them."""
-    chosen = [use for use in USES if use not in STEERING | ASKING]
+    chosen = [use for use in USES if use not in OPEN | {"defenses.llm_judge:LlmJudge"}]
     if find_spec("spacy") is None:
         chosen.remove("defenses.name_filter:NameFilter")
     defenses = [{"use": use, **OPTIONS.get(use, {})} for use in chosen]

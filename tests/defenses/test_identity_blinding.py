@@ -82,3 +82,29 @@ async def test_only_the_turns_of_the_roles_are_blinded() -> None:
     system, user = upstream.seen[0].messages
     assert system == turns[0]
     assert "Sikh" not in user.content
+
+
+async def test_the_history_is_blinded_too() -> None:
+    upstream = Echo()
+    turns = (
+        Message("user", "Rate the Muslim candidate."),
+        Message("assistant", "The Muslim candidate is good."),
+        Message("user", "And Lakisha?"),
+    )
+    await contract.collect([IdentityBlinding()], upstream, Exchange("m", turns))
+    sent = " ".join(turn.content for turn in upstream.seen[0].messages)
+    assert "Muslim" not in sent
+    assert "Lakisha" not in sent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rate this query: SELECT x FROM t WHERE her = 1 AND his = 2;",
+        "Assess /home/mary/he/her.txt please",
+        'Evaluate {"mother": 1, "he": 2}',
+    ],
+)
+async def test_code_and_paths_keep_their_words(text: str) -> None:
+    deltas = await contract.collect([IdentityBlinding()], Echo(), contract.exchange(text))
+    assert contract.text_of(deltas) == text

@@ -78,8 +78,24 @@ def test_a_few_common_words_do_not_wait_long() -> None:
     [
         ({"planted": ("abc",)}, "planted: a token of less than 6"),
         ({"system_words": 2}, "system_words: 0 or at least 4"),
+        ({"system_words": 5, "side": "both"}, "system_words: is for answers"),
     ],
 )
 def test_what_would_be_found_everywhere_is_refused(options: dict[str, object], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         LeakFilter(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("between", ["\n" * 60, "   *   ", "\t"])
+async def test_what_stands_between_the_words_does_not_matter(between: str) -> None:
+    text = f"So: {between.join(SECRET.split())}{between}. Fine."
+    for size in (1, 4, 5000):
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        deltas = await contract.collect([GUARD], contract.Listed(contract.answer(*pieces)), asked())
+        assert contract.text_of(deltas) == f"So: [SYSTEM_PROMPT]{between}. Fine."
+
+
+async def test_letters_that_grow_in_lower_case_shift_nothing() -> None:
+    text = f"{'İ' * 30} {SECRET}, and so it goes."
+    deltas = await contract.collect([GUARD], contract.Listed(contract.answer(text)), asked())
+    assert contract.text_of(deltas) == f"{'İ' * 30} [SYSTEM_PROMPT], and so it goes."

@@ -76,7 +76,7 @@ async def test_all_comes_back_however_the_answer_is_cut(edges: list[int]) -> Non
     "change",
     [str.lower, str.title, lambda t: t.replace("[", "").replace("]", ""), lambda t: t.replace("_", " "),
      lambda t: t.replace("_", "-"), lambda t: t.replace("[", "**[").replace("]", "]**"),
-     lambda t: t.replace("]", "].")],
+     lambda t: t.replace("]", "]."), lambda t: t.replace("_", "\\_")],
 )  # fmt: skip
 async def test_what_the_model_does_to_a_placeholder_does_not_matter(change: object) -> None:
     upstream = Echo(change)
@@ -164,3 +164,36 @@ def test_no_two_exchanges_share_a_placeholder() -> None:
     placeholder = one.hide("email", MAIL)
     assert placeholder != other.hide("email", MAIL)
     assert not other.knows(placeholder)
+
+
+async def test_words_that_look_like_a_placeholder_are_none() -> None:
+    said = "The email rejected us; the phone standard, card business. See [EMAIL_ABCDEFGH]?"
+    upstream = Echo(lambda _: said)
+    deltas = await contract.collect([PiiRedaction()], upstream, contract.exchange(PROMPT))
+    assert contract.text_of(deltas) == said
+    assert not [delta for delta in deltas if isinstance(delta, Finding) and delta.side == "output"]
+
+
+async def test_brackets_that_are_not_its_own_stay() -> None:
+    def linked(text: str) -> str:
+        [mail] = re.findall(r"\[(EMAIL_\w{8})\]", text)[:1]
+        return f"[{mail}](mailto:{mail}) and [{mail}, x]"
+
+    deltas = await contract.collect([PiiRedaction()], Echo(linked), contract.exchange(PROMPT))
+    assert contract.text_of(deltas) == f"{MAIL}(mailto:{MAIL}) and [{MAIL}, x]"
+
+
+async def test_an_answer_in_json_stays_json() -> None:
+    def as_json(text: str) -> str:
+        [note] = re.findall(r"\[PASSWORD_\w{8}\]", text)
+        return json.dumps({"password": note})
+
+    secret = 'pa\\ss"w0rd!'
+    asked = Exchange(
+        "m", (Message("user", f"my password is {secret}"),), {"response_format": {"type": "json_object"}}
+    )
+    upstream = Echo(as_json, edges=range(0, 40, 3))
+    deltas = await contract.collect([PiiRedaction()], upstream, asked)
+    told = json.loads(contract.text_of(deltas))["password"]
+    assert told
+    assert told in secret

@@ -663,3 +663,21 @@ async def test_work_is_linear_in_the_text_whatever_the_cutting(hostile: str, siz
     await contract.collect([counting], contract.Listed(contract.answer(*pieces)))
     # Each look glances, asks what is pending and what is there; 33 is the promise of the window.
     assert sum(counting.seen) <= 3 * (33 * len(hostile) + 3 * len(pieces)) + 5000
+
+
+async def test_a_block_in_the_first_delta_ends_it_beside_as_well() -> None:
+    beside = Words(action="flag", side="input", stands="beside")
+    blocks = LeakFilter(action="block")
+    upstream = contract.Listed(
+        [
+            Text("write to ada@example.org now. "),
+            Text("afterthought", "reasoning"),
+            Text("more"),
+            Finish("stop"),
+        ]
+    )
+    deltas = await contract.collect([beside, blocks], upstream)
+    assert contract.text_of(deltas) == "write to "
+    assert contract.text_of(deltas, "reasoning") == ""
+    assert [delta for delta in deltas if isinstance(delta, Finish)] == [Finish("content_filter")]
+    assert upstream.opened == upstream.closed == 1

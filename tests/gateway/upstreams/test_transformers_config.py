@@ -10,13 +10,20 @@ from gateway.errors import ConfigError
 from gateway.upstreams.transformers import Transformers
 
 
-def test_a_decoding_defense_needs_an_upstream_that_can_be_steered(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("use", "problem"),
+    [
+        ("defenses.self_debias:SelfDebias", r"line 2: use: .*openai:OpenAI does not let it"),
+        ("defenses.perplexity_filter:PerplexityFilter", r"line 2: use: .* which no upstream here tells"),
+    ],
+)
+def test_what_needs_an_open_model_says_so(use: str, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(
         "upstreams: [{use: 'gateway.upstreams.openai:OpenAI', base_url: 'http://localhost/v1'}]\n"
-        "defenses: [{use: 'defenses.self_debias:SelfDebias'}]\n"
+        f"defenses: [{{use: '{use}'}}]\n"
     )
-    with pytest.raises(ConfigError, match=r"line 2: use: .*openai:OpenAI does not let it"):
+    with pytest.raises(ConfigError, match=problem):
         read_config(path).layers()
 
 
