@@ -22,8 +22,8 @@ _HEADS = frozenset({"injection", "harmful_request"})
 class PromptFilter(Detector):
     """Finds harmful requests, injections and jailbreaks in prompts, by patterns, phrases and classifiers.
 
-    classifiers: let the encoder read what the patterns let pass. It catches far more, and takes some
-        short commands and lines of code for attacks, so it is for operators who have tried it.
+    classifiers: let the encoder read what the patterns let pass. It catches far more, and takes a few
+        everyday requests in a hundred for attacks (`docs/model-card.md`), so try it with `action: flag`.
     phrases: more phrases to look for, in any case; phrases_file: a text file with one a line.
     Further parameters: see `gateway.detector.Detector`.
 
