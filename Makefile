@@ -1,5 +1,7 @@
 # Every target sets up what it needs by itself; .venv is made once and refreshed when pyproject.toml changes.
 PYTHON ?= python3
+# What the tests run with; `whitebox` adds torch, and with it the tests of the white-box model.
+EXTRAS ?= embedded,onnx,ner,dev
 BIN := .venv/bin
 
 .PHONY: run demo test check lint types proto proto-check buf buf-check bench clean
