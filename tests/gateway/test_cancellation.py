@@ -2,11 +2,11 @@
 
 import asyncio
 import gc
-import inspect
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import AsyncGeneratorType
 from typing import Any
 
 import aiohttp
@@ -122,7 +122,7 @@ def left() -> dict[str, int]:
     return {
         "tasks": len(asyncio.all_tasks()),
         "files": len(os.listdir("/proc/self/fd")),
-        "generators": sum(inspect.isasyncgen(thing) for thing in gc.get_objects()),
+        "generators": sum(type(thing) is AsyncGeneratorType for thing in gc.get_objects()),
     }
 
 
