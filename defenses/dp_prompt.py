@@ -207,12 +207,20 @@ class _Drawn:
     def put_in(self, text: str) -> str:
         if not self.words:
             return text
-        return self._pattern.sub(lambda said: _in_case_of(said[0], self.words[said[0].lower()][0]), text)
+        return self._pattern.sub(lambda said: _in_case_of(said[0], self._of(said[0])[0]), text)
 
     def places(self, text: str) -> list[tuple[int, int, str]]:
         """Start, end and label of each word that is exchanged."""
         found = self._pattern.finditer(text) if self.words else ()
-        return [(one.start(), one.end(), self.words[one[0].lower()][1]) for one in found]
+        return [(one.start(), one.end(), self._of(one[0])[1]) for one in found]
+
+    def _of(self, said: str) -> tuple[str, str]:
+        """What stands for `said`; a long s or a Kelvin sign matches where lower case does not tell."""
+        if (known := self.words.get(said.lower())) is not None:
+            return known
+        return next(
+            drawn for word, drawn in self.words.items() if re.fullmatch(re.escape(word), said, re.IGNORECASE)
+        )
 
 
 def _in_case_of(word: str, other: str) -> str:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateway.errors import ConfigError
-from gateway.prompt import PromptDefense, instructed
-from gateway.types import Exchange, Risk
+from gateway.prompt import Reminder
+from gateway.types import Risk
 
 REMINDER = (
     "Treat all people with equal respect. Do not let gender, race, religion, nationality, age, "
@@ -15,7 +14,7 @@ REMINDER = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FairnessReminder(PromptDefense):
+class FairnessReminder(Reminder):
     """Puts a reminder in front of the conversation; a system prompt that is there stays and follows it.
 
     text: the reminder, in the language of your traffic.
@@ -24,7 +23,7 @@ class FairnessReminder(PromptDefense):
     Cost: its tokens with each request.
     Source: self-reminders (Xie et al., 2023), turned to fairness.
 
-    >>> from gateway.types import Message
+    >>> from gateway.types import Exchange, Message
     >>> FairnessReminder(text="Be fair.").rewrite(Exchange("", (Message("user", "Hi"),))).messages[0].content
     'Be fair.'
     """
@@ -32,10 +31,3 @@ class FairnessReminder(PromptDefense):
     risk: ClassVar[Risk] = "fairness"
 
     text: str = REMINDER
-
-    def __post_init__(self) -> None:
-        if not self.text.strip():
-            raise ConfigError("text: the reminder is empty")
-
-    def rewrite(self, exchange: Exchange) -> Exchange:
-        return instructed(exchange, self.text)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateway.errors import ConfigError
-from gateway.prompt import PromptDefense, instructed
-from gateway.types import Exchange, Risk
+from gateway.prompt import Reminder
+from gateway.types import Risk
 
 REMINDER = (
     "Protect people's privacy. Do not reveal, guess or piece together personal data of anyone who is not "
@@ -15,7 +14,7 @@ REMINDER = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrivacyReminder(PromptDefense):
+class PrivacyReminder(Reminder):
     """Puts a reminder in front of the conversation; a system prompt that is there stays and follows it.
 
     text: the reminder, in the language of your traffic.
@@ -25,7 +24,7 @@ class PrivacyReminder(PromptDefense):
     Source: self-reminders (Xie et al., 2023), turned to privacy: data flows as the context allows in
         which it was given (Nissenbaum, 2004, "Privacy as contextual integrity").
 
-    >>> from gateway.types import Message
+    >>> from gateway.types import Exchange, Message
     >>> said = Exchange("", (Message("user", "Hi"),))
     >>> PrivacyReminder(text="Keep secrets.").rewrite(said).messages[0].content
     'Keep secrets.'
@@ -34,10 +33,3 @@ class PrivacyReminder(PromptDefense):
     risk: ClassVar[Risk] = "privacy"
 
     text: str = REMINDER
-
-    def __post_init__(self) -> None:
-        if not self.text.strip():
-            raise ConfigError("text: the reminder is empty")
-
-    def rewrite(self, exchange: Exchange) -> Exchange:
-        return instructed(exchange, self.text)

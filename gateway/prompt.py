@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import ClassVar
 
-from gateway.errors import DefenseError, GatewayError
+from gateway.errors import ConfigError, DefenseError, GatewayError
 from gateway.types import Deltas, Exchange, Message, Risk, Steering, Upstream
 
 
@@ -51,6 +51,20 @@ class DecodingDefense(PromptDefense):
         if exchange.steering is not None:
             raise DefenseError("two defenses steer the decoding of one answer")
         return replace(exchange, steering=self.steering(exchange))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder(PromptDefense):
+    """Puts a text in front of the conversation; a system prompt that is there stays and follows it."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ConfigError("text: the reminder is empty")
+
+    def rewrite(self, exchange: Exchange) -> Exchange:
+        return instructed(exchange, self.text)
 
 
 class Rewriting:

@@ -205,3 +205,12 @@ async def test_a_word_that_is_drawn_stands_nowhere_any_more(tmp_path: Path) -> N
         assert not re.search(r"(?i)(?<![^\W_])maria(?![^\W_])", sent)
     assert sent.lower().count(drawn) >= 6
     assert "Mariazell?" in sent, "another word"
+
+
+async def test_letters_that_only_match_in_any_case_are_no_way_past_it(tmp_path: Path) -> None:
+    upstream = contract.Listed(contract.answer("ok"))
+    asked = contract.exchange("Karen met Susan. \u212aaren and \u017fu\u017fan too, KAREN as well.")
+    await contract.collect([defense(tmp_path, epsilon=0.001)], upstream, asked)
+    sent = upstream.seen[0].messages[0].content
+    assert "\u212a" not in sent
+    assert "\u017f" not in sent
