@@ -48,6 +48,7 @@ class IdentityBlinding:
     labels: ClassVar[frozenset[str]] = frozenset({*LABELS, GARBLED})
     hides: ClassVar[frozenset[str]] = frozenset({"identities"})
     restores: ClassVar[frozenset[str]] = hides
+    relies_on: ClassVar[frozenset[str]] = frozenset({"exact wording"})
 
     when: Literal["decisions", "always"] = "decisions"
     roles: tuple[Role, ...] = ("user", "assistant", "tool")

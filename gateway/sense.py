@@ -1,8 +1,8 @@
 """Finds orders of defenses that make little sense: each may be right alone, and blind its neighbour.
 
 A defense may declare, as attributes: `hides` and `restores`, what it takes out of prompts and puts back into
-answers; `looks_for` and `looks_for_in_answers`, what it would find in either; `calls`, how often it asks
-what stands below it.
+answers; `looks_for` and `looks_for_in_answers`, what it would find in either; `relies_on`, what the prompts that it
+made must keep; `calls`, how often it asks what stands below it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,6 +32,8 @@ def _pair(above: Layer, below: Layer) -> Iterator[str]:
             f"{below.name} looks for {what} in prompts, which {above.name} hides from it: "
             f"list {below.name} first"
         )
+    for what in sorted(_said(below, "hides") & _said(above, "relies_on")):
+        yield f"{above.name} relies on the {what} that {below.name} changes: list {below.name} first"
     for what in sorted(_said(below, "restores") & _said(above, "looks_for_in_answers")):
         yield (
             f"{above.name} looks for {what} in answers, and {below.name} puts it there again: "

@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         if chosen is None:
             known = ", ".join(one.use for one in defenses)
             raise GatewayError(f"there is no defense {arguments.about!r}; known: {known}")
-        console.print(f"{chosen.use}\n\n{textwrap.indent(chosen.about, '  ')}", markup=False)
+        console.print(f"{chosen.use}\n\n{textwrap.indent(chosen.about, '  ')}", markup=False, soft_wrap=True)
         return 0
     table = Table()
     for number, column in enumerate(COLUMNS[:4]):

@@ -40,6 +40,11 @@ def test_perturbed_prompts_are_no_food_for_patterns() -> None:
     assert told(PromptFilter(), SmoothLlm()) == ""
 
 
+def test_placeholders_must_not_be_perturbed() -> None:
+    assert "d1 relies on the exact wording that d2 changes" in told(PiiRedaction(), SmoothLlm())
+    assert told(SmoothLlm(), PiiRedaction()) == ""
+
+
 def test_calls_multiply() -> None:
     assert told(SmoothLlm(copies=10), SelfExamination()) == (
         "d1, d2: together they call the model 20 times for each exchange"
