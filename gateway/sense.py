@@ -1,8 +1,8 @@
 """Finds orders of defenses that make little sense: each may be right alone, and blind its neighbour.
 
 A defense may declare, as attributes: `hides` and `restores`, what it takes out of prompts and puts back into
-answers; `looks_for` and `looks_for_in_answers`, what it would find in either; `relies_on`, what the prompts that it
-made must keep; `calls`, how often it asks what stands below it.
+answers; `looks_for` and `looks_for_in_answers`, what it would find in either; `relies_on`, what must stay as
+it is in the prompts that it made; `calls`, how often it asks what stands below it.
 """
 
 from collections.abc import Iterator, Sequence
