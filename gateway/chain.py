@@ -17,8 +17,10 @@ from gateway.types import Defense, Deltas, Exchange, Mode, Risk, Upstream
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A defense with its place in one gateway: its unique name, mode and weight.
+    """A defense with its place in one gateway: its unique name, and when it is on.
 
+    mode, weight, holdback: as the configuration has them, see `gateway.rollout.Row`; what is in force
+    stands in the rollout table.
     fuse: whether a detector may form a group with those next to it; any other defense stands alone.
 
     Around the defense it measures the time spent in it alone, as input phase until the upstream is
@@ -29,7 +31,8 @@ class Layer:
     name: str
     defense: Defense
     mode: Mode = "enforce"
-    weight: float = 1.0
+    weight: float = 0.0
+    holdback: float = 0.0
     fuse: bool = True
 
     @property

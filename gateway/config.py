@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, TypeGuard, cast, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -16,7 +16,7 @@ from gateway.chain import Layer
 from gateway.errors import ConfigError
 from gateway.prompt import DecodingDefense
 from gateway.text.encoder import Choice
-from gateway.types import Defense, UpstreamEntry
+from gateway.types import Defense, Mode, UpstreamEntry
 
 SECTIONS = ("gateway", "upstreams", "defenses", "monitors")
 EXTRAS = {
@@ -27,6 +27,7 @@ EXTRAS = {
     "tokenizers": "onnx",
     "spacy": "ner",
 }
+MAY_BE_OFF = "may_be_off"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -38,6 +39,7 @@ class Settings:
     unit: where the unit of an exchange comes from, the first source that has a value wins.
     tap: whether finished exchanges are offered to the monitors; tap_capacity: how many may wait.
     max_exchanges: exchanges served at once; more are refused. max_request: largest request.
+    lease_grace: seconds that a canary outlives the lease of whoever watches it.
     encoder: where the classifiers run that defenses and monitors share; `off` leaves the patterns.
     """
 
@@ -51,6 +53,7 @@ class Settings:
     tap_capacity: int = 512
     max_exchanges: int = 1000
     max_request: int = 4 * 1024 * 1024
+    lease_grace: float = 30.0
     encoder: Choice = "auto"
 
 
@@ -62,6 +65,11 @@ class Entry:
     options: dict[str, Any]
     lines: Mapping[str, int] = field(default_factory=dict)
     line: int = 0
+
+    def without(self, *keys: str) -> "Entry":
+        """The entry without some of its keys."""
+        options = {key: value for key, value in self.options.items() if key not in keys}
+        return dataclasses.replace(self, options=options)
 
     def error(self, problem: str, key: str | None = None) -> ConfigError:
         """The error that points at `key` of this entry, or at the entry."""
@@ -80,7 +88,14 @@ class Config:
 
     def upstreams(self) -> tuple[UpstreamEntry, ...]:
         """The configured upstreams; there is at least one."""
-        return tuple(cast("UpstreamEntry", build(entry, "connect")) for entry in self.upstream_entries)
+        return tuple(
+            cast("UpstreamEntry", build(entry.without(MAY_BE_OFF), "connect"))
+            for entry in self.upstream_entries
+        )
+
+    def may_be_off(self) -> tuple[frozenset[str], ...]:
+        """For each upstream the defenses that its users may be without by holdback or by the table."""
+        return tuple(_names(entry, MAY_BE_OFF) for entry in self.upstream_entries)
 
     def layers(self) -> tuple[Layer, ...]:
         """The configured defenses in their order."""
@@ -93,7 +108,18 @@ class Config:
                 self._check_steering(entry, layer.defense)
             if getattr(layer.defense, "scoring", False):
                 self._check_scoring(entry)
+            if layer.holdback and not any(layer.name in names for names in self.may_be_off()):
+                raise entry.error(
+                    f"leaves users without {layer.name}, which no upstream allows; say "
+                    f"`may_be_off: [{layer.name}]` in the entry of each upstream that does",
+                    "holdback",
+                )
             layers[layer.name] = layer
+        for upstream, names in zip(self.upstream_entries, self.may_be_off(), strict=True):
+            for name in sorted(names - layers.keys()):
+                raise upstream.error(
+                    f"no defense is called {name!r}{_suggestion(name, [*layers])}", MAY_BE_OFF
+                )
         return tuple(layers.values())
 
     def _check_scoring(self, entry: Entry) -> None:
@@ -176,23 +202,53 @@ def convert(entry: Entry, options: Mapping[str, Any], target: type) -> Any:
 
 
 def _layer(entry: Entry) -> Layer:
-    options = dict(entry.options)
-    name, mode = options.pop("name", None), options.pop("mode", "enforce")
-    fuse = options.pop("fuse", True)
+    name, mode = entry.options.get("name"), entry.options.get("mode", "enforce")
+    fuse = entry.options.get("fuse", True)
     if not isinstance(fuse, bool):
         raise entry.error(f"must be true or false, not {fuse!r}", "fuse")
     mode = _off(mode)
-    defense = cast("Defense", build(dataclasses.replace(entry, options=options), "__call__"))
+    own = entry.without("name", "mode", "weight", "holdback", "fuse")
+    defense = cast("Defense", build(own, "__call__"))
     for attribute in ("risk", "labels"):
         if not hasattr(defense, attribute):
-            raise entry.error(f"{options['use']} does not declare its `{attribute}`", "use")
+            raise entry.error(f"{entry.options['use']} does not declare its `{attribute}`", "use")
     if name is None:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(defense).__name__).lower()
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise entry.error("must be lower-case letters, digits and underscores", "name")
-    if mode not in ("enforce", "off"):
-        raise entry.error(f"must be enforce or off, not {mode!r}", "mode")
-    return Layer(name, defense, mode, fuse=fuse)
+    weight, holdback = _shares(entry, mode)
+    return Layer(name, defense, cast("Mode", mode), weight, holdback, fuse)
+
+
+def _shares(entry: Entry, mode: object) -> tuple[float, float]:
+    """Weight and holdback of an entry with that mode."""
+    if mode not in get_args(Mode):
+        raise entry.error(f"must be enforce, canary, shadow or off, not {mode!r}", "mode")
+    weight, holdback = entry.options.get("weight"), entry.options.get("holdback", 0.0)
+    if mode == "canary" and weight is None:
+        raise entry.error("a canary needs `weight:`, the share of units it is on for, from 0 to 1", "mode")
+    if mode != "canary" and weight is not None:
+        raise entry.error(
+            "only a canary has one; say `mode: canary`, or for an enforced one `holdback`", "weight"
+        )
+    if weight is not None and not (_is_number(weight) and 0 <= weight <= 1):
+        raise entry.error(f"must be a number from 0 to 1, not {weight!r}", "weight")
+    if not (_is_number(holdback) and 0 <= holdback < 1):
+        raise entry.error(f"must be a number from 0 to below 1, not {holdback!r}", "holdback")
+    if holdback and mode != "enforce":
+        raise entry.error(f"only an enforced defense has one, and the mode is {mode}", "holdback")
+    return float(weight or 0.0), float(holdback)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _names(entry: Entry, key: str) -> frozenset[str]:
+    names = entry.options.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise entry.error("must be a list of names of defenses", key)
+    return frozenset(names)
 
 
 def _off(value: object) -> object:
@@ -222,6 +278,8 @@ def _settings(node: yaml.Node | None, path: Path) -> Settings:
     for key in ("tap_capacity", "max_exchanges", "max_request"):
         if getattr(settings, key) < 1:
             raise entry.error("must be at least 1", key)
+    if not 0 <= settings.lease_grace < float("inf"):
+        raise entry.error("must be 0 or more", "lease_grace")
     for key in ("grpc", "http", "metrics", "monitor_metrics"):
         _check_address(entry, key, getattr(settings, key))
     return settings

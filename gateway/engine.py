@@ -1,23 +1,26 @@
 """The one way through the gateway: `serve(exchange) -> deltas`, whatever the front door."""
 
-import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 
+from gateway.arm import Arm
 from gateway.chain import Layer, chain, recorded
 from gateway.checking import Checked, check
 from gateway.detector import Detector
-from gateway.errors import ConfigError, InvalidRequestError, OverloadedError, UnknownModelError
+from gateway.errors import InvalidRequestError, OverloadedError, UnknownModelError
 from gateway.metrics import GatewayMetrics
 from gateway.record import Evidence, Outcome, build_record
 from gateway.resources import Resource
+from gateway.stratum import stratum
+from gateway.switchboard import Switchboard
 from gateway.tap import Tap
+from gateway.trail import Trail
 from gateway.transcript import Transcript
 from gateway.types import (
     ConnectedUpstream,
@@ -34,22 +37,22 @@ from gateway.types import (
 from gateway.unit import Headers, Unit, Units
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """Which defenses are switched off by hand; every change is a new epoch."""
-
-    epoch: int = 1
-    killed: frozenset[str] = frozenset()
+MAX_CHAINS = 256
+"""Chains kept: with `n` defenses that are each on for some there are up to 2**n on each route."""
+REPLAYED = "replay"
+"""Source of the unit of a replay: it has that of the exchange that it replays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An upstream and the names clients may ask it for; without names it takes any."""
+    """An upstream and the names clients may ask it for; without names it takes any.
+
+    may_be_off: the defenses that its users may be without, see `gateway.rollout.takes_away`.
+    """
 
     models: tuple[str, ...]
     upstream: ConnectedUpstream
+    may_be_off: frozenset[str] = frozenset()
 
 
 class Engine:
@@ -63,7 +66,7 @@ class Engine:
         metrics: GatewayMetrics,
         tap: Tap | None,
         max_exchanges: int,
-        rollout_file: Path | None = None,
+        switchboard: Switchboard | None = None,
     ) -> None:
         self.layers = tuple(layers)
         self.routes = tuple(routes)
@@ -73,9 +76,9 @@ class Engine:
         self.header_names = units.header_names
         self._units = units
         self._max_exchanges = max_exchanges
-        self._rollout_file = rollout_file
-        self.rollout = _load_rollout(rollout_file)
-        self._chains: dict[tuple[int, frozenset[str]], Upstream] = {}
+        self._chains: OrderedDict[tuple[int, frozenset[str]], Upstream] = OrderedDict()
+        # Without one given every defense stays as it is configured.
+        self.switchboard = switchboard or Switchboard(layers, [route.may_be_off for route in routes])
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -102,21 +105,34 @@ class Engine:
             self.metrics.upstream_ready.labels(route.models[0] if route.models else "any").set(state)
         return all(states)
 
-    async def serve(self, exchange: Exchange, headers: Headers, door: str) -> Deltas:
+    def serve(self, exchange: Exchange, headers: Headers, door: str) -> Deltas:
         """The answer to `exchange`, ending with one Finish; raises GatewayError.
 
         `headers` (lower-case names) may name the unit; `door` is `grpc` or `http`.
         """
-        route, exchange = self._admit(exchange, door)
-        rollout = self.rollout
-        on = self._on(rollout)
-        unit = self._units.of(exchange, headers)
-        exchange = replace(exchange, unit=unit.hash.hex())
-        visit = _Visit(exchange, door, on, rollout.epoch, unit)
-        place = self.tap is not None and self.tap.reserve()
-        self._enter(1)
+        return self._run(partial(self._begin, exchange, headers, door))
+
+    def replay(self, exchange: Exchange, on: frozenset[str], replay_of: str) -> Deltas:
+        """The answer to `exchange` with just the defenses `on`, shown to nobody; raises GatewayError.
+
+        `exchange`: as it was received, with its unit; `replay_of`: its id. It counts for no metric of
+        traffic, and is not begun where its record would take a place of theirs: then OverloadedError.
+        """
+        return self._run(partial(self._begin_replay, exchange, on, replay_of))
+
+    async def check(self, messages: Sequence[Message], answer: str | None) -> Checked:
+        """What every detector finds in a prompt, an answer or both; no model is called.
+
+        Those that the configuration has in shadow are left out: whoever asks acts on what is found.
+        """
+        layers = [layer for layer in self.layers if layer.mode != "shadow"]
+        return await check(layers, messages, answer)
+
+    async def _run(self, begin: "Callable[[], _Visit]") -> Deltas:
+        visit = begin()
+        self._enter(visit.live)
         try:
-            async with aclosing(self._chain(route, on)(exchange)) as deltas:
+            async with aclosing(self._chain(visit.route, visit.arm.on)(visit.exchange)) as deltas:
                 async for delta in deltas:
                     visit.note(delta)
                     yield delta
@@ -124,38 +140,46 @@ class Engine:
             visit.outcome = "failed"
             raise
         finally:
-            self._enter(-1)
-            self._account(visit)
-            if place and self.tap is not None:
-                self.tap.publish(build_record(visit.evidence(self.layers)))
+            self._enter(-visit.live)
+            if visit.live:
+                self._account(visit)
+            if visit.place:
+                self._publish(visit)
 
-    async def check(self, messages: Sequence[Message], answer: str | None) -> Checked:
-        """What every detector finds in a prompt, an answer or both; no model is called."""
-        return await check(self.layers, messages, answer)
+    def _begin(self, exchange: Exchange, headers: Headers, door: str) -> "_Visit":
+        route, exchange = self._admit(exchange, door)
+        unit = self._units.of(exchange, headers)
+        arm = self.switchboard.arm(unit.hash, route.may_be_off)
+        visit = _Visit(replace(exchange, unit=unit.hash.hex()), door, arm, unit, route)
+        visit.place = self.tap is not None and self.tap.reserve()
+        return visit
 
-    def set_kill_switch(self, defense: str, killed: bool, reason: str) -> int:
-        """Take `defense` out of every exchange from now on, or put it back; the epoch of the change."""
-        if defense not in {layer.name for layer in self.layers}:
-            known = ", ".join(layer.name for layer in self.layers) or "none"
-            raise InvalidRequestError(f"there is no defense {defense!r}; configured: {known}", "defense")
-        if not reason.strip():
-            raise InvalidRequestError("a reason is required: say who and why", "reason")
-        names = self.rollout.killed | {defense} if killed else self.rollout.killed - {defense}
-        rollout = Rollout(self.rollout.epoch + 1, names)
-        _save_rollout(self._rollout_file, rollout)
-        self.rollout = rollout
-        log.warning(
-            "kill switch of %s %s in epoch %d: %s", defense, "on" if killed else "off", rollout.epoch, reason
-        )
-        return rollout.epoch
+    def _begin_replay(self, exchange: Exchange, on: frozenset[str], replay_of: str) -> "_Visit":
+        unknown = sorted(on - {layer.name for layer in self.layers if layer.mode != "off"})
+        if unknown:
+            raise InvalidRequestError(f"there is no defense {unknown[0]!r} that could be on", "on")
+        if not replay_of:
+            raise InvalidRequestError("a replay needs the id of the exchange it replays", "replay_of")
+        route, unit = self._route(exchange.model), Unit(REPLAYED, bytes.fromhex(exchange.unit))
+        # A copy with a notebook of its own: the exchange that it replays may still be running.
+        again = replace(exchange, id=os.urandom(16).hex(), trail=Trail(), layer="", deadline=None)
+        visit = _Visit(again, REPLAYED, self.switchboard.given(on), unit, route, replay_of)
+        visit.place = self.tap is not None and self.tap.reserve_spare()
+        if not visit.place:
+            raise OverloadedError("the tap has no place to spare for a replay")
+        return visit
 
-    def _on(self, rollout: Rollout) -> frozenset[str]:
-        """The defenses that are on for an exchange that starts now."""
-        return frozenset(
-            layer.name
-            for layer in self.layers
-            if layer.mode == "enforce" and layer.name not in rollout.killed
-        )
+    def _publish(self, visit: "_Visit") -> None:
+        """Fill the place that was reserved; whatever is wrong with the record, the client has its answer."""
+        assert self.tap is not None
+        try:
+            record = build_record(visit.evidence(self.layers))
+        except Exception as error:
+            # The message may quote the text that no record can hold.
+            log.error("an exchange left no record: %s", type(error).__name__)
+            self.tap.forfeit()
+        else:
+            self.tap.publish(record)
 
     def _admit(self, exchange: Exchange, door: str) -> tuple[Route, Exchange]:
         try:
@@ -185,7 +209,11 @@ class Engine:
 
     def _chain(self, route: Route, on: frozenset[str]) -> Upstream:
         key = (id(route), on)
-        if key not in self._chains:
+        if key in self._chains:
+            self._chains.move_to_end(key)
+        else:
+            if len(self._chains) >= MAX_CHAINS:
+                self._chains.popitem(last=False)
             leaf = partial(recorded, upstream=partial(self._asked, route))
             self._chains[key] = chain([layer for layer in self.layers if layer.name in on], leaf)
         return self._chains[key]
@@ -229,18 +257,30 @@ class Engine:
 class _Visit:
     """One exchange on its way through the engine."""
 
-    __slots__ = ("_transcript", "door", "epoch", "exchange", "first_token", "on", "outcome", "unit")
+    __slots__ = (
+        "_transcript", "arm", "door", "exchange", "first_token", "outcome", "place", "replay_of", "route",
+        "unit",
+    )  # fmt: skip
 
-    def __init__(self, exchange: Exchange, door: str, on: frozenset[str], epoch: int, unit: Unit) -> None:
+    def __init__(
+        self, exchange: Exchange, door: str, arm: Arm, unit: Unit, route: Route, replay_of: str = ""
+    ) -> None:
         self.exchange = exchange
         self.door = door
-        self.on = on
-        self.epoch = epoch
+        self.arm = arm
         self.unit = unit
+        self.route = route
+        self.replay_of = replay_of
+        self.place = False
         # Stands until the answer ends or fails: whoever closes us before that has gone away.
         self.outcome: Outcome = "cancelled"
         self.first_token: float | None = None
         self._transcript = Transcript()
+
+    @property
+    def live(self) -> bool:
+        """Whether this is traffic, and no replay of it."""
+        return not self.replay_of
 
     def note(self, delta: Delta) -> None:
         if isinstance(delta, Finding):
@@ -271,29 +311,10 @@ class _Visit:
         return Evidence(
             exchange=self.exchange,
             layers=layers,
-            on=self.on,
-            epoch=self.epoch,
+            arm=self.arm,
             unit=self.unit,
+            stratum=stratum(self.exchange.messages, self.exchange.model, self.route.models),
             delivered=self._transcript.answer(),
             outcome=self.outcome,
+            replay_of=self.replay_of,
         )
-
-
-def _load_rollout(file: Path | None) -> Rollout:
-    if file is None or not file.exists():
-        return Rollout()
-    try:
-        saved = json.loads(file.read_text())
-        return Rollout(int(saved["epoch"]), frozenset(map(str, saved["killed"])))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        # Guessing would put a defense back that somebody switched off for a reason.
-        raise ConfigError(f"{file}: the saved rollout is unreadable; mend or remove it") from error
-
-
-def _save_rollout(file: Path | None, rollout: Rollout) -> None:
-    if file is None:
-        return
-    saved: Mapping[str, object] = {"epoch": rollout.epoch, "killed": sorted(rollout.killed)}
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps(saved))
-    os.replace(temporary, file)

@@ -10,6 +10,9 @@
     ├ OverloadedError          RESOURCE_EXHAUSTED    429
     ├ UpstreamError            UNAVAILABLE           502
     │ └ UpstreamTimeoutError   DEADLINE_EXCEEDED     504
+    ├ StaleRolloutError        ABORTED               409, on the control socket only
+    ├ RolloutRefusedError      FAILED_PRECONDITION   409, on the control socket only
+    ├ NotSavedError            INTERNAL              500, on the control socket only
     ├ DefenseError             INTERNAL              500, a generic sentence; fail closed
     └ JudgeError               a defense or a monitor that asked failed, by its policy
 
@@ -45,6 +48,18 @@ class TextTooLongError(InvalidRequestError):
 
 class OverloadedError(GatewayError):
     """More exchanges than the gateway or its upstream takes at once."""
+
+
+class StaleRolloutError(GatewayError):
+    """A change that was meant for another version of the rollout table."""
+
+
+class RolloutRefusedError(GatewayError):
+    """A change of the rollout table that the configuration, or the table, does not allow."""
+
+
+class NotSavedError(GatewayError):
+    """A change of the rollout table that did not reach the disk."""
 
 
 class UpstreamError(GatewayError):

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.chain import Layer
+from gateway.switchboard import Switchboard
 from gateway.text.encoder import Encoder
 from gateway.types import Finding
 
@@ -60,7 +61,7 @@ class GatewayMetrics:
         self.tap_dropped = Counter(
             "crossrisk_tap_dropped", "Records the tap could not take", ["reason"], registry=registry
         )
-        for reason in ("full", "disconnected"):
+        for reason in ("full", "disconnected", "unrecordable"):
             self.tap_dropped.labels(reason)
         self.tap_depth = Gauge(
             "crossrisk_tap_depth", "Places of the tap that are reserved or filled", registry=registry
@@ -82,6 +83,10 @@ class GatewayMetrics:
         )
         info.labels(placement.device, str(bool(placement.fallback)).lower()).set(1)
         self.registry.register(_Windows(encoder))
+
+    def watch_switchboard(self, switchboard: Switchboard) -> None:
+        """Tell which version of the rollout table is in force, and what it says."""
+        self.registry.register(_Rollouts(switchboard))
 
     def _defenses(self, layers: list[Layer], registry: CollectorRegistry) -> None:
         seconds = Histogram(
@@ -151,6 +156,39 @@ class GatewayMetrics:
         defense = finding.defense if labels is not None else OTHER
         label = finding.label if labels is not None and finding.label in labels else OTHER
         self._findings.labels(defense, label, finding.action).inc()
+
+
+class _Rollouts(Collector):
+    """The table in force, read when it is asked for; a row that says nothing has no series."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+
+    def collect(self) -> Iterable[Metric]:
+        rollout, now = self._switchboard.rollout, self._switchboard.now()
+        version = GaugeMetricFamily("crossrisk_rollout_version", "Version of the rollout table in force")
+        version.add_metric([], rollout.version)
+        shares = _by_defense("crossrisk_canary_weight_ratio", "Share of units that a canary is on for")
+        holdbacks = _by_defense("crossrisk_holdback_ratio", "Share of units without an enforced defense")
+        killed = _by_defense("crossrisk_killed", "1 for a defense that the kill switch took out")
+        leases = _by_defense("crossrisk_lease_seconds", "Seconds until the lease of a canary runs out")
+        ended = CounterMetricFamily(
+            "crossrisk_lease_expired", "Canaries that fell to weight 0 with their lease", labels=["defense"]
+        )
+        for name, row in rollout.rows.items():
+            if row.mode == "canary":
+                shares.add_metric([name], rollout.share(name))
+            if row.mode == "enforce":
+                holdbacks.add_metric([name], row.holdback)
+            if row.lease is not None:
+                leases.add_metric([name], row.lease.until - now)
+            killed.add_metric([name], name in rollout.killed)
+            ended.add_metric([name], self._switchboard.expired.get(name, 0))
+        yield from (version, shares, holdbacks, killed, leases, ended)
+
+
+def _by_defense(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=["defense"])
 
 
 class _Windows(Collector):

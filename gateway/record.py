@@ -1,14 +1,15 @@
 """Builds the record of a finished exchange: what the tap carries to the monitors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Literal
+from typing import Literal, TypeVar
 
 from gateway import wire
+from gateway.arm import Arm
 from gateway.chain import Layer
 from gateway.trail import Answer, Call, Trail
-from gateway.types import STRENGTH, Exchange, Finding, Message, Mode
+from gateway.types import STRENGTH, Exchange, Finding, Message, Mode, ToolCall
 from gateway.unit import Unit
 from gateway.v1 import gateway_pb2 as gateway_pb
 from gateway.v1 import record_pb2 as pb
@@ -31,6 +32,9 @@ MAX_TEXT = 32 * 1024
 """Characters kept of one text."""
 MAX_RECORD = 256 * 1024
 """Characters kept of one record; each is at most four bytes on the wire."""
+OVERHEAD = 16
+"""Characters that each turn, tool call and finding is charged for itself."""
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,12 @@ class Evidence:
 
     exchange: Exchange
     layers: tuple[Layer, ...]
-    on: frozenset[str]
-    epoch: int
+    arm: Arm
     unit: Unit
+    stratum: str
     delivered: Answer
     outcome: Outcome
+    replay_of: str = ""
 
 
 def build_record(evidence: Evidence) -> pb.Record:
@@ -57,9 +62,11 @@ def build_record(evidence: Evidence) -> pb.Record:
         delivered=_answer(evidence.delivered, budget),
         prompt=_messages(exchange.messages, budget),
         calls=[_call(call, budget) for call in trail.calls],
-        defenses=[_defense(layer, layer.name in evidence.on, trail) for layer in evidence.layers],
+        defenses=[_defense(layer, evidence.arm, trail, budget) for layer in evidence.layers],
         outcome=OUTCOME_TO_PROTO[evidence.outcome],
-        epoch=evidence.epoch,
+        rollout_version=evidence.arm.version,
+        stratum=evidence.stratum,
+        replay_of=evidence.replay_of,
         unit_hash=evidence.unit.hash,
         unit_source=evidence.unit.source,
         accounting=wire.accounting_to_proto(trail),
@@ -83,6 +90,15 @@ class _Budget:
         self.exceeded |= len(kept) < len(text)
         return kept
 
+    def rows(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Those of `items` that still find room, each taking some for itself."""
+        for item in items:
+            if self.left < OVERHEAD:
+                self.exceeded = True
+                return
+            self.left -= OVERHEAD
+            yield item
+
 
 def _messages(messages: Iterable[Message], budget: _Budget) -> list[gateway_pb.Message]:
     return [
@@ -91,12 +107,9 @@ def _messages(messages: Iterable[Message], budget: _Budget) -> list[gateway_pb.M
             content=budget.cut(message.content),
             name=budget.cut(message.name),
             tool_call_id=budget.cut(message.tool_call_id),
-            tool_calls=[
-                gateway_pb.ToolCall(id=call.id, name=call.name, arguments=budget.cut(call.arguments))
-                for call in message.tool_calls
-            ],
+            tool_calls=_tool_calls(message.tool_calls, budget),
         )
-        for message in messages
+        for message in budget.rows(messages)
     ]
 
 
@@ -105,12 +118,18 @@ def _answer(answer: Answer, budget: _Budget) -> pb.Answer:
         content=budget.cut(answer.content),
         reasoning=budget.cut(answer.reasoning),
         refusal=budget.cut(answer.refusal),
-        tool_calls=[
-            gateway_pb.ToolCall(id=call.id, name=call.name, arguments=budget.cut(call.arguments))
-            for call in answer.tool_calls
-        ],
+        tool_calls=_tool_calls(answer.tool_calls, budget),
         finish_reason=answer.finish_reason,
     )
+
+
+def _tool_calls(calls: Iterable[ToolCall], budget: _Budget) -> list[gateway_pb.ToolCall]:
+    return [
+        gateway_pb.ToolCall(
+            id=budget.cut(call.id), name=budget.cut(call.name), arguments=budget.cut(call.arguments)
+        )
+        for call in budget.rows(calls)
+    ]
 
 
 def _call(call: Call, budget: _Budget) -> pb.Call:
@@ -120,19 +139,21 @@ def _call(call: Call, budget: _Budget) -> pb.Call:
     )
 
 
-def _defense(layer: Layer, on: bool, trail: Trail) -> pb.DefenseRecord:
+def _defense(layer: Layer, arm: Arm, trail: Trail, budget: _Budget) -> pb.DefenseRecord:
+    chance = arm.chances[layer.name]
     footprint = trail.footprints.get(layer.name)
     findings = [finding for finding in trail.findings if finding.defense == layer.name]
     would = _strongest(findings)
     return pb.DefenseRecord(
         defense=layer.name,
         risk=wire.RISK_TO_PROTO[layer.risk],
-        mode=MODE_TO_PROTO[layer.mode],
-        weight=layer.weight,
-        on=on,
+        mode=MODE_TO_PROTO[chance.mode],
+        weight=chance.weight,
+        epoch=chance.epoch,
+        on=layer.name in arm.on,
         would=would,
         did=would if would != gateway_pb.ACTION_FLAG else gateway_pb.ACTION_UNSPECIFIED,
-        findings=[wire.finding_to_proto(finding) for finding in findings],
+        findings=[wire.finding_to_proto(finding) for finding in budget.rows(findings)],
         seconds=footprint.input_seconds + footprint.output_seconds if footprint else 0.0,
         allowed_on_error=footprint.allowed_on_error if footprint else 0,
         allowed_on_timeout=footprint.allowed_on_timeout if footprint else 0,

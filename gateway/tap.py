@@ -36,7 +36,7 @@ class Tap:
         self._filled = asyncio.Event()
 
     def reserve(self) -> bool:
-        """Take a place for an exchange that starts now; every True is answered by one `publish`."""
+        """Take a place for an exchange that starts now; `publish` or `forfeit` answers every True."""
         self.offered += 1
         self._metrics.tap_offered.inc()
         if self._taken >= self._capacity:
@@ -44,6 +44,18 @@ class Tap:
             return False
         self._take(1)
         return True
+
+    def reserve_spare(self) -> bool:
+        """Take a place for a replay, which gets one of the first half only and counts as no offer."""
+        if self._taken >= self._capacity // 2:
+            return False
+        self._take(1)
+        return True
+
+    def forfeit(self) -> None:
+        """Give a reserved place back: there is no record to fill it."""
+        self._take(-1)
+        self._drop("unrecordable")
 
     def publish(self, record: pb.Record) -> None:
         """Fill a reserved place."""

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from gateway.record import MAX_RECORD, MAX_TEXT
+from gateway.record import MAX_RECORD, MAX_TEXT, OVERHEAD
 from gateway.types import Message, Role
 from gateway.v1 import gateway_pb2, record_pb2
 from monitors.measure import Answer, Prompt
@@ -24,7 +24,8 @@ def _prompt_was_cut(record: record_pb2.Record) -> bool:
     # The record only says that some text was cut; were that the answer's, the answer would decide
     # whether a measure applies.
     lengths = [len(message.content) for message in record.prompt]
-    return record.truncated and (max(lengths, default=0) >= MAX_TEXT or sum(lengths) >= MAX_RECORD // 4)
+    charged = sum(lengths) + OVERHEAD * len(lengths)
+    return record.truncated and (max(lengths, default=0) >= MAX_TEXT or charged >= MAX_RECORD // 4)
 
 
 def _message(message: gateway_pb2.Message) -> Message:

@@ -17,6 +17,7 @@ from gateway.chain import recorded
 from gateway.commands.defenses import markdown, shipped
 from gateway.config import Config, Settings, read_config
 from gateway.metrics import GatewayMetrics
+from gateway.switchboard import Switchboard
 from gateway.text.encoder import Encoder
 from gateway.text.encoder_model import Model
 from gateway.types import Exchange, Message, Text
@@ -115,6 +116,7 @@ def test_the_metrics_of_the_readme_are_those_that_are_exported() -> None:
     monitors = CollectorRegistry()
     Exporter(monitors, [monitor.measure for monitor in config.monitors()], "0")
     metrics = GatewayMetrics(config.layers())
+    metrics.watch_switchboard(Switchboard(config.layers()))
     metrics.watch_encoder(Encoder(Model("cpu")))
     exported = exported_names(metrics.registry) | exported_names(monitors)
     assert rows("gateway").keys() | rows("monitors").keys() == exported

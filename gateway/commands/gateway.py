@@ -20,10 +20,12 @@ from gateway.engine import Engine, Route
 from gateway.metrics import GatewayMetrics
 from gateway.paths import control_token, run_folder
 from gateway.resources import opened
+from gateway.rollout_file import RolloutFile
 from gateway.sense import doubts
 from gateway.servers.control import control_server
 from gateway.servers.grpc import grpc_server
 from gateway.servers.http import gateway_app, http_server, metrics_app
+from gateway.switchboard import Switchboard
 from gateway.tap import Tap
 from gateway.text import encoder
 from gateway.unit import Units, unit_key
@@ -132,14 +134,18 @@ async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     metrics = GatewayMetrics(layers)
     units = Units(settings.unit, unit_key(folder))
     entries = config.upstreams()
-    routes = [Route(entry.models, await stack.enter_async_context(entry.connect())) for entry in entries]
+    may_be_off = config.may_be_off()
+    switchboard = Switchboard(layers, may_be_off, RolloutFile(folder), settings.lease_grace)
+    metrics.watch_switchboard(switchboard)
+    routes = [
+        Route(entry.models, await stack.enter_async_context(entry.connect()), names)
+        for entry, names in zip(entries, may_be_off, strict=True)
+    ]
     tap = Tap(folder / "tap.sock", settings.tap_capacity, metrics) if settings.tap else None
     if tap is not None:
-        sending = asyncio.create_task(tap.run())
-        stack.push_async_callback(_cancelled, sending)
-    engine = Engine(
-        layers, routes, units, metrics, tap, settings.max_exchanges, rollout_file=folder / "rollout.json"
-    )
+        stack.push_async_callback(_cancelled, asyncio.create_task(tap.run()))
+    stack.push_async_callback(_cancelled, asyncio.create_task(switchboard.run()))
+    engine = Engine(layers, routes, units, metrics, tap, settings.max_exchanges, switchboard)
     await stack.enter_async_context(opened(layer.defense for layer in layers if layer.mode != "off"))
     await engine.warm()
     if (running := encoder.loaded()) is not None:

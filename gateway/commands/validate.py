@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from gateway.chain import Layer
 from gateway.config import read_config
 from gateway.sense import doubts
 from gateway.text import encoder
@@ -21,6 +22,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
+def told(layer: Layer) -> str:
+    """When a defense is on, in words.
+
+    >>> told(Layer("leak_filter", None, "canary", weight=0.05))  # type: ignore[arg-type]
+    'leak_filter: canary, on for 5 % of units'
+    """
+    share = {
+        "canary": f", on for {100 * layer.weight:g} % of units",
+        "enforce": f", held back from {100 * layer.holdback:g} % of units" if layer.holdback else "",
+        "shadow": ", on for nobody",
+    }.get(layer.mode, "")
+    return f"{layer.name}: {layer.mode}{share}"
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Build all of it; errors are raised as ConfigError."""
     config = read_config(arguments.file)
@@ -31,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     upstreams, layers, monitors = config.upstreams(), config.layers(), config.monitors()
     counts = f"{len(upstreams)} upstreams, {len(layers)} defenses, {len(monitors)} monitors"
     print(f"{arguments.file}: valid: {counts}")  # noqa: T201
+    for layer in layers:
+        print(f"  {told(layer)}")  # noqa: T201
     for doubt in doubts(layers):
         print(f"{arguments.file}: warning: {doubt}")  # noqa: T201
     return 0

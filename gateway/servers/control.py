@@ -1,24 +1,31 @@
-"""ControlService on a Unix socket: status and the kill switch, behind a bearer token."""
+"""ControlService on a Unix socket: status, rollout table, leases and kill switch, behind a bearer token."""
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
 from gateway.engine import Engine
-from gateway.errors import InvalidRequestError
+from gateway.errors import GatewayError, InvalidRequestError
 from gateway.metrics import product_version
 from gateway.paths import claim_socket
 from gateway.record import MODE_TO_PROTO
+from gateway.rollout import Change, Lease, Row
 from gateway.servers.grpc import bind
+from gateway.servers.status import log_failure, public_message, status_of
+from gateway.types import Mode
 from gateway.v1 import control_pb2 as pb
 from gateway.v1 import control_pb2_grpc
 from gateway.wire import RISK_TO_PROTO
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+PROTO_TO_MODE: dict[int, Mode] = {number: mode for mode, number in MODE_TO_PROTO.items()}
 
 
 class ControlServicer(control_pb2_grpc.ControlServiceServicer):
@@ -26,47 +33,109 @@ class ControlServicer(control_pb2_grpc.ControlServiceServicer):
 
     def __init__(self, engine: Engine, token: str) -> None:
         self._engine = engine
+        self._switchboard = engine.switchboard
         self._expected = f"Bearer {token}".encode()
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: _Context) -> pb.GetStatusResponse:  # noqa: N802
         """What is configured, what is on, how much is going on."""
-        await self._authenticate(context)
-        engine, rollout = self._engine, self._engine.rollout
-        defenses = [
-            pb.DefenseStatus(
-                defense=layer.name,
-                risk=RISK_TO_PROTO[layer.risk],
-                mode=MODE_TO_PROTO[layer.mode],
-                weight=layer.weight,
-                killed=layer.name in rollout.killed,
-            )
-            for layer in engine.layers
-        ]
-        tap = engine.tap
-        tap_status = (
-            pb.TapStatus(connected=tap.connected, offered=tap.offered, dropped=tap.dropped) if tap else None
-        )
-        return pb.GetStatusResponse(
-            version=product_version(),
-            epoch=rollout.epoch,
-            defenses=defenses,
-            models=engine.models,
-            tap=tap_status,
-            active=engine.active,
-        )
+        return await self._answer(self._status, request, context)
 
     async def SetKillSwitch(  # noqa: N802
         self, request: pb.SetKillSwitchRequest, context: _Context
     ) -> pb.SetKillSwitchResponse:
         """Holds from the next exchange on."""
+        return await self._answer(self._switch, request, context)
+
+    async def ApplyRollout(  # noqa: N802
+        self, request: pb.ApplyRolloutRequest, context: _Context
+    ) -> pb.ApplyRolloutResponse:
+        """All rows or none, and only over the version that the caller has seen."""
+        return await self._answer(self._apply, request, context)
+
+    async def RenewLease(  # noqa: N802
+        self, request: pb.RenewLeaseRequest, context: _Context
+    ) -> pb.RenewLeaseResponse:
+        """Moves the ends of all leases of one holder."""
+        return await self._answer(self._renew, request, context)
+
+    async def _status(self, request: pb.GetStatusRequest) -> pb.GetStatusResponse:
+        engine, switchboard = self._engine, self._switchboard
+        tap = engine.tap
+        return pb.GetStatusResponse(
+            version=product_version(),
+            rollout_version=switchboard.rollout.version,
+            defenses=self._defenses(),
+            models=engine.models,
+            tap=pb.TapStatus(connected=tap.connected, offered=tap.offered, dropped=tap.dropped)
+            if tap
+            else None,
+            active=engine.active,
+            routes=[
+                pb.RouteStatus(models=route.models, may_be_off=sorted(route.may_be_off))
+                for route in engine.routes
+            ],
+            lease_grace_seconds=switchboard.grace,
+        )
+
+    def _defenses(self) -> list[pb.DefenseStatus]:
+        rollout, now = self._switchboard.rollout, self._switchboard.now()
+        statuses = []
+        for layer in self._engine.layers:
+            row = rollout.rows[layer.name]
+            statuses.append(
+                pb.DefenseStatus(
+                    defense=layer.name,
+                    risk=RISK_TO_PROTO[layer.risk],
+                    mode=MODE_TO_PROTO[row.mode],
+                    weight=row.weight,
+                    holdback=row.holdback,
+                    killed=layer.name in rollout.killed,
+                    salt=row.salt,
+                    epoch=row.epoch,
+                    lease=_lease(row.lease, now),
+                    configured_mode=MODE_TO_PROTO[layer.mode],
+                    share=rollout.share(layer.name),
+                )
+            )
+        return statuses
+
+    async def _switch(self, request: pb.SetKillSwitchRequest) -> pb.SetKillSwitchResponse:
+        actor = request.actor or "unnamed"
+        after = await self._switchboard.switch(request.defense, request.killed, actor, request.reason)
+        return pb.SetKillSwitchResponse(rollout_version=after.version)
+
+    async def _apply(self, request: pb.ApplyRolloutRequest) -> pb.ApplyRolloutResponse:
+        leased = request.HasField("lease")
+        if leased and not request.lease.seconds:
+            raise InvalidRequestError("lease.seconds: must be above 0", "lease.seconds")
+        change = Change(
+            expected=request.expected_version,
+            actor=request.actor,
+            reason=request.reason,
+            rows=[(row.defense, _row(number, row)) for number, row in enumerate(request.rows)],
+            reset=list(request.reset),
+            holder=request.lease.holder if leased else "",
+            seconds=request.lease.seconds if leased else 0.0,
+            redraw=request.redraw,
+        )
+        after = await self._switchboard.apply(change)
+        return pb.ApplyRolloutResponse(rollout_version=after.version)
+
+    async def _renew(self, request: pb.RenewLeaseRequest) -> pb.RenewLeaseResponse:
+        renewal = await self._switchboard.renew(request.holder, request.seconds)
+        return pb.RenewLeaseResponse(defenses=renewal.defenses, rollout_version=renewal.rollout.version)
+
+    async def _answer(
+        self, handler: Callable[[_Request], Awaitable[_Response]], request: _Request, context: _Context
+    ) -> _Response:
         await self._authenticate(context)
         try:
-            epoch = self._engine.set_kill_switch(request.defense, request.killed, request.reason)
-        except InvalidRequestError as error:
-            refusal = str(error)
-        else:
-            return pb.SetKillSwitchResponse(epoch=epoch)
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, refusal)
+            return await handler(request)
+        except Exception as error:
+            if not isinstance(error, GatewayError):
+                log_failure(error)
+            failure = status_of(error).grpc, public_message(error)
+        await context.abort(*failure)
         raise AssertionError("abort always raises")
 
     async def _authenticate(self, context: _Context) -> None:
@@ -76,6 +145,21 @@ class ControlServicer(control_pb2_grpc.ControlServiceServicer):
             await context.abort(
                 grpc.StatusCode.UNAUTHENTICATED, "send metadata `authorization: Bearer <token>`"
             )
+
+
+def _lease(lease: Lease | None, now: float) -> pb.LeaseStatus | None:
+    if lease is None:
+        return None
+    return pb.LeaseStatus(holder=lease.holder, seconds=lease.seconds, seconds_left=lease.until - now)
+
+
+def _row(number: int, row: pb.RolloutRow) -> Row:
+    mode = PROTO_TO_MODE.get(row.mode)
+    if mode is None:
+        raise InvalidRequestError(
+            f"rows[{number}].mode: must be one of {', '.join(PROTO_TO_MODE.values())}", f"rows[{number}].mode"
+        )
+    return Row(mode, row.salt, row.weight, row.holdback, row.epoch)
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from gateway.errors import (
     InvalidRequestError,
     JudgeError,
     OverloadedError,
+    RolloutRefusedError,
+    StaleRolloutError,
     UnknownModelError,
     UpstreamError,
     UpstreamTimeoutError,
@@ -37,6 +39,11 @@ _TABLE: tuple[tuple[type[GatewayError], Status], ...] = (
     (UnknownModelError, Status(grpc.StatusCode.NOT_FOUND, 404, "invalid_request_error", "model_not_found")),
     (InvalidRequestError, Status(grpc.StatusCode.INVALID_ARGUMENT, 400, "invalid_request_error")),
     (OverloadedError, Status(grpc.StatusCode.RESOURCE_EXHAUSTED, 429, "rate_limit_error", "overloaded")),
+    (StaleRolloutError, Status(grpc.StatusCode.ABORTED, 409, "invalid_request_error", "stale_rollout")),
+    (
+        RolloutRefusedError,
+        Status(grpc.StatusCode.FAILED_PRECONDITION, 409, "invalid_request_error", "rollout_refused"),
+    ),
     (
         UpstreamTimeoutError,
         Status(grpc.StatusCode.DEADLINE_EXCEEDED, 504, "server_error", "upstream_timeout"),

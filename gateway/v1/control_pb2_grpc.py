@@ -27,6 +27,10 @@ if _version_not_supported:
 
 class ControlServiceStub:
     """ControlService steers a running gateway. Every call carries `authorization: Bearer <token>`.
+
+    Refusals: INVALID_ARGUMENT names the field; ABORTED where `expected_version` is not the version in force,
+    which the message names; FAILED_PRECONDITION where the configuration does not allow the change, or a lease
+    that is to be renewed is gone.
     """
 
     def __init__(self, channel):
@@ -45,10 +49,24 @@ class ControlServiceStub:
                 request_serializer=gateway_dot_v1_dot_control__pb2.SetKillSwitchRequest.SerializeToString,
                 response_deserializer=gateway_dot_v1_dot_control__pb2.SetKillSwitchResponse.FromString,
                 _registered_method=True)
+        self.ApplyRollout = channel.unary_unary(
+                '/gateway.v1.ControlService/ApplyRollout',
+                request_serializer=gateway_dot_v1_dot_control__pb2.ApplyRolloutRequest.SerializeToString,
+                response_deserializer=gateway_dot_v1_dot_control__pb2.ApplyRolloutResponse.FromString,
+                _registered_method=True)
+        self.RenewLease = channel.unary_unary(
+                '/gateway.v1.ControlService/RenewLease',
+                request_serializer=gateway_dot_v1_dot_control__pb2.RenewLeaseRequest.SerializeToString,
+                response_deserializer=gateway_dot_v1_dot_control__pb2.RenewLeaseResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
     """ControlService steers a running gateway. Every call carries `authorization: Bearer <token>`.
+
+    Refusals: INVALID_ARGUMENT names the field; ABORTED where `expected_version` is not the version in force,
+    which the message names; FAILED_PRECONDITION where the configuration does not allow the change, or a lease
+    that is to be renewed is gone.
     """
 
     def GetStatus(self, request, context):
@@ -59,6 +77,20 @@ class ControlServiceServicer:
 
     def SetKillSwitch(self, request, context):
         """SetKillSwitch takes one defense out of every exchange that starts from now on, or puts it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyRollout(self, request, context):
+        """ApplyRollout changes rows of the rollout table, all or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewLease(self, request, context):
+        """RenewLease tells that the holder of a lease is alive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,6 +109,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     request_deserializer=gateway_dot_v1_dot_control__pb2.SetKillSwitchRequest.FromString,
                     response_serializer=gateway_dot_v1_dot_control__pb2.SetKillSwitchResponse.SerializeToString,
             ),
+            'ApplyRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyRollout,
+                    request_deserializer=gateway_dot_v1_dot_control__pb2.ApplyRolloutRequest.FromString,
+                    response_serializer=gateway_dot_v1_dot_control__pb2.ApplyRolloutResponse.SerializeToString,
+            ),
+            'RenewLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewLease,
+                    request_deserializer=gateway_dot_v1_dot_control__pb2.RenewLeaseRequest.FromString,
+                    response_serializer=gateway_dot_v1_dot_control__pb2.RenewLeaseResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'gateway.v1.ControlService', rpc_method_handlers)
@@ -87,6 +129,10 @@ def add_ControlServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ControlService:
     """ControlService steers a running gateway. Every call carries `authorization: Bearer <token>`.
+
+    Refusals: INVALID_ARGUMENT names the field; ABORTED where `expected_version` is not the version in force,
+    which the message names; FAILED_PRECONDITION where the configuration does not allow the change, or a lease
+    that is to be renewed is gone.
     """
 
     @staticmethod
@@ -133,6 +179,60 @@ class ControlService:
             '/gateway.v1.ControlService/SetKillSwitch',
             gateway_dot_v1_dot_control__pb2.SetKillSwitchRequest.SerializeToString,
             gateway_dot_v1_dot_control__pb2.SetKillSwitchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gateway.v1.ControlService/ApplyRollout',
+            gateway_dot_v1_dot_control__pb2.ApplyRolloutRequest.SerializeToString,
+            gateway_dot_v1_dot_control__pb2.ApplyRolloutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gateway.v1.ControlService/RenewLease',
+            gateway_dot_v1_dot_control__pb2.RenewLeaseRequest.SerializeToString,
+            gateway_dot_v1_dot_control__pb2.RenewLeaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,7 +50,7 @@ class PublishResponse(_message.Message):
     def __init__(self, received: _Optional[int] = ...) -> None: ...
 
 class Record(_message.Message):
-    __slots__ = ("exchange_id", "model", "started", "finished", "prompt", "calls", "delivered", "defenses", "outcome", "epoch", "unit_hash", "unit_source", "stratum", "replay_of", "truncated", "accounting")
+    __slots__ = ("exchange_id", "model", "started", "finished", "prompt", "calls", "delivered", "defenses", "outcome", "rollout_version", "unit_hash", "unit_source", "stratum", "replay_of", "truncated", "accounting")
     EXCHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -60,7 +60,7 @@ class Record(_message.Message):
     DELIVERED_FIELD_NUMBER: _ClassVar[int]
     DEFENSES_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
-    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_VERSION_FIELD_NUMBER: _ClassVar[int]
     UNIT_HASH_FIELD_NUMBER: _ClassVar[int]
     UNIT_SOURCE_FIELD_NUMBER: _ClassVar[int]
     STRATUM_FIELD_NUMBER: _ClassVar[int]
@@ -76,14 +76,14 @@ class Record(_message.Message):
     delivered: Answer
     defenses: _containers.RepeatedCompositeFieldContainer[DefenseRecord]
     outcome: Outcome
-    epoch: int
+    rollout_version: int
     unit_hash: bytes
     unit_source: str
     stratum: str
     replay_of: str
     truncated: bool
     accounting: _gateway_pb2.Accounting
-    def __init__(self, exchange_id: _Optional[str] = ..., model: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prompt: _Optional[_Iterable[_Union[_gateway_pb2.Message, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., delivered: _Optional[_Union[Answer, _Mapping]] = ..., defenses: _Optional[_Iterable[_Union[DefenseRecord, _Mapping]]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., epoch: _Optional[int] = ..., unit_hash: _Optional[bytes] = ..., unit_source: _Optional[str] = ..., stratum: _Optional[str] = ..., replay_of: _Optional[str] = ..., truncated: _Optional[bool] = ..., accounting: _Optional[_Union[_gateway_pb2.Accounting, _Mapping]] = ...) -> None: ...
+    def __init__(self, exchange_id: _Optional[str] = ..., model: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prompt: _Optional[_Iterable[_Union[_gateway_pb2.Message, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., delivered: _Optional[_Union[Answer, _Mapping]] = ..., defenses: _Optional[_Iterable[_Union[DefenseRecord, _Mapping]]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., rollout_version: _Optional[int] = ..., unit_hash: _Optional[bytes] = ..., unit_source: _Optional[str] = ..., stratum: _Optional[str] = ..., replay_of: _Optional[str] = ..., truncated: _Optional[bool] = ..., accounting: _Optional[_Union[_gateway_pb2.Accounting, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("prompt", "answer", "seconds")
@@ -110,7 +110,7 @@ class Answer(_message.Message):
     def __init__(self, content: _Optional[str] = ..., reasoning: _Optional[str] = ..., refusal: _Optional[str] = ..., tool_calls: _Optional[_Iterable[_Union[_gateway_pb2.ToolCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ...) -> None: ...
 
 class DefenseRecord(_message.Message):
-    __slots__ = ("defense", "risk", "mode", "weight", "on", "would", "did", "findings", "seconds", "allowed_on_error", "allowed_on_timeout")
+    __slots__ = ("defense", "risk", "mode", "weight", "on", "would", "did", "findings", "seconds", "allowed_on_error", "allowed_on_timeout", "epoch")
     DEFENSE_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class DefenseRecord(_message.Message):
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     ALLOWED_ON_ERROR_FIELD_NUMBER: _ClassVar[int]
     ALLOWED_ON_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     defense: str
     risk: _gateway_pb2.Risk
     mode: Mode
@@ -133,4 +134,5 @@ class DefenseRecord(_message.Message):
     seconds: float
     allowed_on_error: int
     allowed_on_timeout: int
-    def __init__(self, defense: _Optional[str] = ..., risk: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., weight: _Optional[float] = ..., on: _Optional[bool] = ..., would: _Optional[_Union[_gateway_pb2.Action, str]] = ..., did: _Optional[_Union[_gateway_pb2.Action, str]] = ..., findings: _Optional[_Iterable[_Union[_gateway_pb2.Finding, _Mapping]]] = ..., seconds: _Optional[float] = ..., allowed_on_error: _Optional[int] = ..., allowed_on_timeout: _Optional[int] = ...) -> None: ...
+    epoch: int
+    def __init__(self, defense: _Optional[str] = ..., risk: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., weight: _Optional[float] = ..., on: _Optional[bool] = ..., would: _Optional[_Union[_gateway_pb2.Action, str]] = ..., did: _Optional[_Union[_gateway_pb2.Action, str]] = ..., findings: _Optional[_Iterable[_Union[_gateway_pb2.Finding, _Mapping]]] = ..., seconds: _Optional[float] = ..., allowed_on_error: _Optional[int] = ..., allowed_on_timeout: _Optional[int] = ..., epoch: _Optional[int] = ...) -> None: ...

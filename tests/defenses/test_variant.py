@@ -24,7 +24,7 @@ async def test_another_upstream_answers_where_it_serves_the_variant() -> None:
     served, plain, tuned = engine(Layer("variant", Variant(model="tuned", risk="safety")))
     assert await answer(served, "small") == "tuned"
     assert (plain.opened, tuned.opened) == (0, 1)
-    served.set_kill_switch("variant", True, "a test")
+    await served.switchboard.switch("variant", True, "a test", "to see the other")
     assert await answer(served, "small") == "plain"
 
 

@@ -50,7 +50,7 @@ def test_a_good_file_is_built(tmp_path: Path) -> None:
         ("    action: block", "    threshold: 2", ["defenses[0]", "line 7", "threshold"]),
         ("    name: second\n", "", ["defenses[1]", "`name:`"]),
         ("    name: second", "    name: Second!", ["defenses[1]", "line 10", "lower-case"]),
-        ("mode: off", "mode: sometimes", ["defenses[1]", "line 11", "enforce or off"]),
+        ("mode: off", "mode: sometimes", ["defenses[1]", "line 11", "enforce, canary, shadow or off"]),
         (
             "defenses.leak_filter:LeakFilter\n    action",
             "defenses.leek:L\n    action",
