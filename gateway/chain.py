@@ -95,7 +95,7 @@ async def recorded(exchange: Exchange, upstream: Upstream) -> Deltas:
 
     Raises UpstreamError when the stream ends without a finish, or goes on after it.
     """
-    call = Call(exchange.messages, perf_counter())
+    call = Call(exchange.messages, perf_counter(), exchange.model, exchange.steering is not None)
     exchange.trail.calls.append(call)
     transcript = Transcript()
     try:

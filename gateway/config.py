@@ -15,10 +15,11 @@ import yaml
 from gateway.chain import Layer
 from gateway.errors import ConfigError
 from gateway.prompt import DecodingDefense
+from gateway.replay_settings import ReplaySettings
 from gateway.text.encoder import Choice
 from gateway.types import Defense, Mode, UpstreamEntry
 
-SECTIONS = ("gateway", "upstreams", "defenses", "monitors")
+SECTIONS = ("gateway", "upstreams", "defenses", "monitors", "replay")
 EXTRAS = {
     "xllamacpp": "embedded",
     "torch": "whitebox",
@@ -85,6 +86,7 @@ class Config:
     upstream_entries: tuple[Entry, ...]
     defense_entries: tuple[Entry, ...]
     monitor_entries: tuple[Entry, ...]
+    replay: ReplaySettings = field(default_factory=ReplaySettings)
 
     def upstreams(self) -> tuple[UpstreamEntry, ...]:
         """The configured upstreams; there is at least one."""
@@ -164,7 +166,7 @@ def read_config(path: Path) -> Config:
     if not upstreams:
         raise sections.error("there is no upstream; list at least one under `upstreams:`")
     defenses, monitors = (_entries(by_name.get(name), path, name) for name in ("defenses", "monitors"))
-    return Config(settings, upstreams, defenses, monitors)
+    return Config(settings, upstreams, defenses, monitors, _replay(by_name.get("replay"), path))
 
 
 def build(entry: Entry, method: str) -> object:
@@ -283,6 +285,13 @@ def _settings(node: yaml.Node | None, path: Path) -> Settings:
     for key in ("grpc", "http", "metrics", "monitor_metrics"):
         _check_address(entry, key, getattr(settings, key))
     return settings
+
+
+def _replay(node: yaml.Node | None, path: Path) -> ReplaySettings:
+    if node is None:
+        return ReplaySettings()
+    entry = _mapping(node, str(path), "replay")
+    return cast("ReplaySettings", convert(entry, entry.options, ReplaySettings))
 
 
 def _check_address(entry: Entry, key: str, address: str) -> None:

@@ -1,7 +1,7 @@
 """The one way through the gateway: `serve(exchange) -> deltas`, whatever the front door."""
 
 import logging
-import os
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
@@ -15,12 +15,13 @@ from gateway.checking import Checked, check
 from gateway.detector import Detector
 from gateway.errors import InvalidRequestError, OverloadedError, UnknownModelError
 from gateway.metrics import GatewayMetrics
+from gateway.recall import generated, recalled
 from gateway.record import Evidence, Outcome, build_record
 from gateway.resources import Resource
 from gateway.stratum import stratum
 from gateway.switchboard import Switchboard
 from gateway.tap import Tap
-from gateway.trail import Trail
+from gateway.trail import Call
 from gateway.transcript import Transcript
 from gateway.types import (
     ConnectedUpstream,
@@ -33,12 +34,16 @@ from gateway.types import (
     Text,
     ToolCallPart,
     Upstream,
+    Usage,
 )
 from gateway.unit import Headers, Unit, Units
+from gateway.v1.record_pb2 import Record
 
 log = logging.getLogger(__name__)
 MAX_CHAINS = 256
 """Chains kept: with `n` defenses that are each on for some there are up to 2**n on each route."""
+CHARACTERS_OF_A_TOKEN = 4
+"""Where a model does not tell what it made, a guess for English."""
 REPLAYED = "replay"
 """Source of the unit of a replay: it has that of the exchange that it replays."""
 
@@ -53,6 +58,18 @@ class Route:
     models: tuple[str, ...]
     upstream: ConnectedUpstream
     may_be_off: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The record of a replay, and what it cost: calls answered anew, tokens made for them.
+
+    Tokens are those that the model told, or a guess from the letters where that is more.
+    """
+
+    record: Record
+    generated: int
+    tokens: int
 
 
 class Engine:
@@ -76,6 +93,7 @@ class Engine:
         self.header_names = units.header_names
         self._units = units
         self._max_exchanges = max_exchanges
+        self.on_enter: Callable[[int], object] | None = None
         self._chains: OrderedDict[tuple[int, frozenset[str]], Upstream] = OrderedDict()
         # Without one given every defense stays as it is configured.
         self.switchboard = switchboard or Switchboard(layers, [route.may_be_off for route in routes])
@@ -112,13 +130,20 @@ class Engine:
         """
         return self._run(partial(self._begin, exchange, headers, door))
 
-    def replay(self, exchange: Exchange, on: frozenset[str], replay_of: str) -> Deltas:
-        """The answer to `exchange` with just the defenses `on`, shown to nobody; raises GatewayError.
+    async def replay(self, exchange: Exchange, on: frozenset[str]) -> Replayed:
+        """What becomes of an exchange with `replay` with just the defenses `on`; raises GatewayError.
 
-        `exchange`: as it was received, with its unit; `replay_of`: its id. It counts for no metric of
-        traffic, and is not begun where its record would take a place of theirs: then OverloadedError.
+        Nobody is shown the answer, the tap does not carry it, and it counts for no metric of traffic.
         """
-        return self._run(partial(self._begin_replay, exchange, on, replay_of))
+        visit = self._begin_replay(exchange, on)
+        assert exchange.replay is not None
+        told = 0
+        async with aclosing(self._run(lambda: visit)) as deltas:
+            async for delta in deltas:
+                told += delta.completion_tokens if isinstance(delta, Usage) else 0
+        new = generated(exchange.replay, exchange.trail.calls)
+        record = build_record(visit.evidence(self.layers))
+        return Replayed(record, len(new), max(told, sum(map(_tokens, new))))
 
     async def check(self, messages: Sequence[Message], answer: str | None) -> Checked:
         """What every detector finds in a prompt, an answer or both; no model is called.
@@ -131,6 +156,8 @@ class Engine:
     async def _run(self, begin: "Callable[[], _Visit]") -> Deltas:
         visit = begin()
         self._enter(visit.live)
+        if visit.live and self.on_enter is not None:
+            self.on_enter(self.active)
         try:
             async with aclosing(self._chain(visit.route, visit.arm.on)(visit.exchange)) as deltas:
                 async for delta in deltas:
@@ -154,20 +181,12 @@ class Engine:
         visit.place = self.tap is not None and self.tap.reserve()
         return visit
 
-    def _begin_replay(self, exchange: Exchange, on: frozenset[str], replay_of: str) -> "_Visit":
+    def _begin_replay(self, exchange: Exchange, on: frozenset[str]) -> "_Visit":
         unknown = sorted(on - {layer.name for layer in self.layers if layer.mode != "off"})
         if unknown:
             raise InvalidRequestError(f"there is no defense {unknown[0]!r} that could be on", "on")
-        if not replay_of:
-            raise InvalidRequestError("a replay needs the id of the exchange it replays", "replay_of")
         route, unit = self._route(exchange.model), Unit(REPLAYED, bytes.fromhex(exchange.unit))
-        # A copy with a notebook of its own: the exchange that it replays may still be running.
-        again = replace(exchange, id=os.urandom(16).hex(), trail=Trail(), layer="", deadline=None)
-        visit = _Visit(again, REPLAYED, self.switchboard.given(on), unit, route, replay_of)
-        visit.place = self.tap is not None and self.tap.reserve_spare()
-        if not visit.place:
-            raise OverloadedError("the tap has no place to spare for a replay")
-        return visit
+        return _Visit(exchange, REPLAYED, self.switchboard.given(on), unit, route)
 
     def _publish(self, visit: "_Visit") -> None:
         """Fill the place that was reserved; whatever is wrong with the record, the client has its answer."""
@@ -221,6 +240,8 @@ class Engine:
     def _asked(self, route: Route, exchange: Exchange) -> Deltas:
         """The answer of whoever serves the model that is asked in the end; a defense may have chosen it."""
         chosen = next((other for other in self.routes if exchange.model in other.models), route)
+        if exchange.replay is not None:
+            return recalled(exchange, chosen.upstream)
         return chosen.upstream(exchange)
 
     def _enter(self, step: int) -> None:
@@ -254,23 +275,24 @@ class Engine:
             metrics.delivered_before_block.observe(trail.accounting.delivered)
 
 
+def _tokens(call: Call) -> int:
+    return math.ceil(len(call.answer.content + call.answer.reasoning) / CHARACTERS_OF_A_TOKEN)
+
+
 class _Visit:
     """One exchange on its way through the engine."""
 
     __slots__ = (
-        "_transcript", "arm", "door", "exchange", "first_token", "outcome", "place", "replay_of", "route",
+        "_transcript", "arm", "door", "exchange", "first_token", "outcome", "place", "route",
         "unit",
     )  # fmt: skip
 
-    def __init__(
-        self, exchange: Exchange, door: str, arm: Arm, unit: Unit, route: Route, replay_of: str = ""
-    ) -> None:
+    def __init__(self, exchange: Exchange, door: str, arm: Arm, unit: Unit, route: Route) -> None:
         self.exchange = exchange
         self.door = door
         self.arm = arm
         self.unit = unit
         self.route = route
-        self.replay_of = replay_of
         self.place = False
         # Stands until the answer ends or fails: whoever closes us before that has gone away.
         self.outcome: Outcome = "cancelled"
@@ -280,7 +302,7 @@ class _Visit:
     @property
     def live(self) -> bool:
         """Whether this is traffic, and no replay of it."""
-        return not self.replay_of
+        return self.exchange.replay is None
 
     def note(self, delta: Delta) -> None:
         if isinstance(delta, Finding):
@@ -316,5 +338,4 @@ class _Visit:
             stratum=stratum(self.exchange.messages, self.exchange.model, self.route.models),
             delivered=self._transcript.answer(),
             outcome=self.outcome,
-            replay_of=self.replay_of,
         )

@@ -13,6 +13,8 @@
     ├ StaleRolloutError        ABORTED               409, on the control socket only
     ├ RolloutRefusedError      FAILED_PRECONDITION   409, on the control socket only
     ├ NotSavedError            INTERNAL              500, on the control socket only
+    ├ ReplayRefusedError       FAILED_PRECONDITION   409
+    ├ ReplayCancelledError     ABORTED               409
     ├ DefenseError             INTERNAL              500, a generic sentence; fail closed
     └ JudgeError               a defense or a monitor that asked failed, by its policy
 
@@ -68,6 +70,14 @@ class UpstreamError(GatewayError):
 
 class UpstreamTimeoutError(UpstreamError):
     """The upstream did not answer within the deadline."""
+
+
+class ReplayRefusedError(GatewayError):
+    """An exchange that must not run again."""
+
+
+class ReplayCancelledError(GatewayError):
+    """A replay that gave way to traffic."""
 
 
 class DefenseError(GatewayError):

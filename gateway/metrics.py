@@ -15,6 +15,7 @@ from gateway.types import Finding
 SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CHARACTERS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 OUTCOMES = ("completed", "blocked", "failed", "cancelled", "rejected")
+REPLAY_OUTCOMES = ("done", "refused", "cancelled", "failed")
 OTHER = "other"
 
 
@@ -63,6 +64,13 @@ class GatewayMetrics:
         )
         for reason in ("full", "disconnected", "unrecordable"):
             self.tap_dropped.labels(reason)
+        replays = Counter(
+            "crossrisk_replays", "Replays by what became of them", ["outcome"], registry=registry
+        )
+        self.replays = {outcome: replays.labels(outcome) for outcome in REPLAY_OUTCOMES}
+        self.replay_tokens = Counter(
+            "crossrisk_replay_tokens", "Completion tokens that the model made for replays", registry=registry
+        )
         self.tap_depth = Gauge(
             "crossrisk_tap_depth", "Places of the tap that are reserved or filled", registry=registry
         )

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
+
+import msgspec
 
 from gateway import wire
 from gateway.arm import Arm
@@ -48,7 +50,6 @@ class Evidence:
     stratum: str
     delivered: Answer
     outcome: Outcome
-    replay_of: str = ""
 
 
 def build_record(evidence: Evidence) -> pb.Record:
@@ -66,10 +67,11 @@ def build_record(evidence: Evidence) -> pb.Record:
         outcome=OUTCOME_TO_PROTO[evidence.outcome],
         rollout_version=evidence.arm.version,
         stratum=evidence.stratum,
-        replay_of=evidence.replay_of,
+        replay_of=exchange.replay.of if exchange.replay else "",
         unit_hash=evidence.unit.hash,
         unit_source=evidence.unit.source,
         accounting=wire.accounting_to_proto(trail),
+        parameters=_parameters(exchange.parameters, budget),
     )
     record.started.FromNanoseconds(int((finished - (perf_counter() - trail.started)) * 1e9))
     record.finished.FromNanoseconds(int(finished * 1e9))
@@ -98,6 +100,17 @@ class _Budget:
                 return
             self.left -= OVERHEAD
             yield item
+
+
+def _parameters(parameters: Mapping[str, Any], budget: _Budget) -> bytes:
+    if not parameters:
+        return b""
+    told = msgspec.json.encode(parameters)
+    if len(told) > budget.left:
+        budget.exceeded = True
+        return b""
+    budget.left -= len(told)
+    return told
 
 
 def _messages(messages: Iterable[Message], budget: _Budget) -> list[gateway_pb.Message]:
@@ -135,7 +148,11 @@ def _tool_calls(calls: Iterable[ToolCall], budget: _Budget) -> list[gateway_pb.T
 def _call(call: Call, budget: _Budget) -> pb.Call:
     seconds = (call.finished or perf_counter()) - call.started
     return pb.Call(
-        prompt=_messages(call.prompt, budget), answer=_answer(call.answer, budget), seconds=seconds
+        prompt=_messages(call.prompt, budget),
+        answer=_answer(call.answer, budget),
+        seconds=seconds,
+        model=call.model,
+        steered=call.steered,
     )
 
 

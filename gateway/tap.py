@@ -45,13 +45,6 @@ class Tap:
         self._take(1)
         return True
 
-    def reserve_spare(self) -> bool:
-        """Take a place for a replay, which gets one of the first half only and counts as no offer."""
-        if self._taken >= self._capacity // 2:
-            return False
-        self._take(1)
-        return True
-
     def forfeit(self) -> None:
         """Give a reserved place back: there is no record to fill it."""
         self._take(-1)

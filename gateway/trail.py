@@ -25,6 +25,8 @@ class Call:
 
     prompt: "tuple[Message, ...]"
     started: float
+    model: str = ""
+    steered: bool = False
     first_delta: float | None = None
     finished: float | None = None
     answer: Answer = field(default_factory=Answer)

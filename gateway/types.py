@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from gateway.trail import Trail
+from gateway.trail import Answer, Trail
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Channel = Literal["content", "reasoning", "refusal"]
@@ -54,6 +54,32 @@ class Steering:
     adapter: str = ""
 
 
+Generation = Literal["never", "needed", "always"]
+"""When a replay asks the model: not at all, where no answer to the same is known, or each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A call to the model and its answer, from the exchange that is replayed."""
+
+    model: str
+    messages: tuple[Message, ...]
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What makes an exchange a replay of another one, whose id is `of`."""
+
+    of: str
+    generation: Generation
+    known: tuple[Known, ...] = ()
+
+
+REPLAY_HEADER = "x-crossrisk-replay"
+"""What an upstream is told a replay by, with the value 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One request to the model, already validated by the front door.
@@ -62,8 +88,9 @@ class Exchange:
     (`temperature`, `max_tokens`, `tools`, ...). `unit` is the keyed hash of who or what stays in one
     arm, as hexadecimal digits. `deadline` is on the event loop's clock, in seconds. `streamed`: the
     client wants the answer as it comes; else an upstream may fetch it in one piece. `steering` is for
-    upstreams that can be steered. `trail` is the notebook of this exchange, shared by every rewritten
-    copy; `layer` is the name of the defense that has it in hands, under which it writes there.
+    upstreams that can be steered. `replay` is set where this is one. `trail` is the notebook of this
+    exchange, shared by every rewritten copy; `layer` is the name of the defense that has it in hands, under
+    which it writes there.
     """
 
     model: str
@@ -74,6 +101,7 @@ class Exchange:
     deadline: float | None = None
     streamed: bool = True
     steering: Steering | None = None
+    replay: Replay | None = None
     id: str = field(default_factory=lambda: os.urandom(16).hex())
     layer: str = ""
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)

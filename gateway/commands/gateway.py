@@ -19,6 +19,7 @@ from gateway.config import Config, read_config
 from gateway.engine import Engine, Route
 from gateway.metrics import GatewayMetrics
 from gateway.paths import control_token, run_folder
+from gateway.replays import Replays
 from gateway.resources import opened
 from gateway.rollout_file import RolloutFile
 from gateway.sense import doubts
@@ -151,7 +152,8 @@ async def open_gateway(config: Config, stack: AsyncExitStack) -> Addresses:
     if (running := encoder.loaded()) is not None:
         metrics.watch_encoder(running)
     control = folder / "control.sock"
-    await stack.enter_async_context(control_server(engine, control, control_token(folder)))
+    replays = Replays(engine, config.replay, metrics)
+    await stack.enter_async_context(control_server(engine, control, control_token(folder), replays))
     metrics_at = await stack.enter_async_context(
         http_server(metrics_app(metrics.registry), settings.metrics, "metrics")
     )

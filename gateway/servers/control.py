@@ -1,6 +1,5 @@
 """ControlService on a Unix socket: status, rollout table, leases and kill switch, behind a bearer token."""
 
-import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,14 +12,19 @@ from gateway.errors import GatewayError, InvalidRequestError
 from gateway.metrics import product_version
 from gateway.paths import claim_socket
 from gateway.record import MODE_TO_PROTO
+from gateway.replays import Replays
 from gateway.rollout import Change, Lease, Row
 from gateway.servers.grpc import bind
+from gateway.servers.replay import ReplayServicer
 from gateway.servers.status import log_failure, public_message, status_of
+from gateway.servers.token import Token
 from gateway.types import Mode
 from gateway.v1 import control_pb2 as pb
-from gateway.v1 import control_pb2_grpc
+from gateway.v1 import control_pb2_grpc, replay_pb2_grpc
 from gateway.wire import RISK_TO_PROTO
 
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""Largest record that comes back to be replayed."""
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -31,10 +35,10 @@ PROTO_TO_MODE: dict[int, Mode] = {number: mode for mode, number in MODE_TO_PROTO
 class ControlServicer(control_pb2_grpc.ControlServiceServicer):
     """Every call is checked for the token before it is looked at."""
 
-    def __init__(self, engine: Engine, token: str) -> None:
+    def __init__(self, engine: Engine, token: Token) -> None:
         self._engine = engine
         self._switchboard = engine.switchboard
-        self._expected = f"Bearer {token}".encode()
+        self._token = token
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: _Context) -> pb.GetStatusResponse:  # noqa: N802
         """What is configured, what is on, how much is going on."""
@@ -128,7 +132,7 @@ class ControlServicer(control_pb2_grpc.ControlServiceServicer):
     async def _answer(
         self, handler: Callable[[_Request], Awaitable[_Response]], request: _Request, context: _Context
     ) -> _Response:
-        await self._authenticate(context)
+        await self._token.check(context)
         try:
             return await handler(request)
         except Exception as error:
@@ -137,14 +141,6 @@ class ControlServicer(control_pb2_grpc.ControlServiceServicer):
             failure = status_of(error).grpc, public_message(error)
         await context.abort(*failure)
         raise AssertionError("abort always raises")
-
-    async def _authenticate(self, context: _Context) -> None:
-        given = dict(context.invocation_metadata() or ()).get("authorization", "")
-        given_bytes = given if isinstance(given, bytes) else str(given).encode()
-        if not hmac.compare_digest(given_bytes, self._expected):
-            await context.abort(
-                grpc.StatusCode.UNAUTHENTICATED, "send metadata `authorization: Bearer <token>`"
-            )
 
 
 def _lease(lease: Lease | None, now: float) -> pb.LeaseStatus | None:
@@ -163,11 +159,16 @@ def _row(number: int, row: pb.RolloutRow) -> Row:
 
 
 @asynccontextmanager
-async def control_server(engine: Engine, socket: Path, token: str) -> AsyncIterator[None]:
+async def control_server(
+    engine: Engine, socket: Path, token: str, replays: Replays | None = None
+) -> AsyncIterator[None]:
     """Serve on `socket` (mode 0600) for as long as the context lasts."""
     claim_socket(socket)
-    server = grpc.aio.server()
-    control_pb2_grpc.add_ControlServiceServicer_to_server(ControlServicer(engine, token), server)  # type: ignore[no-untyped-call]
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_RECORD_BYTES)])
+    checked = Token(token)
+    control_pb2_grpc.add_ControlServiceServicer_to_server(ControlServicer(engine, checked), server)  # type: ignore[no-untyped-call]
+    if replays is not None:
+        replay_pb2_grpc.add_ReplayServiceServicer_to_server(ReplayServicer(replays, checked), server)  # type: ignore[no-untyped-call]
     bind(server, f"unix:{socket}", "run")
     socket.chmod(0o600)
     await server.start()

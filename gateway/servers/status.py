@@ -12,6 +12,8 @@ from gateway.errors import (
     InvalidRequestError,
     JudgeError,
     OverloadedError,
+    ReplayCancelledError,
+    ReplayRefusedError,
     RolloutRefusedError,
     StaleRolloutError,
     UnknownModelError,
@@ -44,6 +46,11 @@ _TABLE: tuple[tuple[type[GatewayError], Status], ...] = (
         RolloutRefusedError,
         Status(grpc.StatusCode.FAILED_PRECONDITION, 409, "invalid_request_error", "rollout_refused"),
     ),
+    (
+        ReplayRefusedError,
+        Status(grpc.StatusCode.FAILED_PRECONDITION, 409, "invalid_request_error", "replay_refused"),
+    ),
+    (ReplayCancelledError, Status(grpc.StatusCode.ABORTED, 409, "server_error", "replay_cancelled")),
     (
         UpstreamTimeoutError,
         Status(grpc.StatusCode.DEADLINE_EXCEEDED, 504, "server_error", "upstream_timeout"),

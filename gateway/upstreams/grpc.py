@@ -20,7 +20,7 @@ from gateway.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from gateway.types import ConnectedUpstream, Deltas, Exchange, Finish
+from gateway.types import REPLAY_HEADER, ConnectedUpstream, Deltas, Exchange, Finish
 from gateway.v1 import gateway_pb2 as pb
 from gateway.wire import deltas_from_response, request_from_exchange
 
@@ -180,7 +180,8 @@ def _started(chat: Any, exchange: Exchange) -> Call:
         request = request_from_exchange(exchange)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidRequestError("the request holds a value that cannot be sent to the upstream") from error
-    return cast("Call", chat(request, timeout=timeout))
+    metadata = ((REPLAY_HEADER, "1"),) if exchange.replay else None
+    return cast("Call", chat(request, timeout=timeout, metadata=metadata))
 
 
 def _deltas(response: pb.ChatResponse) -> list[Any]:

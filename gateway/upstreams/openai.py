@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from gateway.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from gateway.types import Deltas, Exchange, Message
+from gateway.types import REPLAY_HEADER, Deltas, Exchange, Message
 from gateway.upstreams.chat_stream import Answer, EventSplitter, merged, whole_answer
 
 ERROR_BODY_LIMIT = 1 << 16
@@ -31,6 +31,7 @@ ANSWER_LIMIT = 16 << 20
 MESSAGE_LIMIT = 1000
 DRAIN_SECONDS = 0.1
 READY_SECONDS = 5.0
+REPLAYED = {REPLAY_HEADER: "1"}
 # llama.cpp and uvicorn close an idle connection after five seconds; leave first, not into their close
 KEEPALIVE_SECONDS = 4.0
 
@@ -160,14 +161,17 @@ class OpenAIConnection:
         body = _body(exchange, self._model(exchange))
         with _translated():
             async with _until(exchange.deadline):
-                response = await self._post(body, self._patience[exchange.streamed])
+                headers = REPLAYED if exchange.replay else None
+                response = await self._post(body, self._patience[exchange.streamed], headers)
                 if response.status == 200:
                     return response
                 async with response:
                     complaint = _complaint(await _head(response))
         raise self._refusal(response.status, complaint, exchange)
 
-    async def _post(self, body: bytes, patience: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _post(
+        self, body: bytes, patience: aiohttp.ClientTimeout, headers: Mapping[str, str] | None
+    ) -> aiohttp.ClientResponse:
         while True:
             _reused.set(False)
             try:
@@ -175,6 +179,7 @@ class OpenAIConnection:
                 return await self._session.post(
                     f"{self._base_url}/chat/completions",
                     data=body,
+                    headers=headers,
                     timeout=patience,
                     allow_redirects=False,
                 )

@@ -26,29 +26,29 @@ from gateway.v1 import gateway_pb2 as gateway_dot_v1_dot_gateway__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gateway/v1/record.proto\x12\ngateway.v1\x1a\x18gateway/v1/gateway.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x0ePublishRequest\x12\"\n\x06record\x18\x01 \x01(\x0b\x32\x12.gateway.v1.Record\"#\n\x0fPublishResponse\x12\x10\n\x08received\x18\x01 \x01(\x04\"\xeb\x03\n\x06Record\x12\x13\n\x0b\x65xchange_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12+\n\x07started\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06prompt\x18\x05 \x03(\x0b\x32\x13.gateway.v1.Message\x12\x1f\n\x05\x63\x61lls\x18\x06 \x03(\x0b\x32\x10.gateway.v1.Call\x12%\n\tdelivered\x18\x07 \x01(\x0b\x32\x12.gateway.v1.Answer\x12+\n\x08\x64\x65\x66\x65nses\x18\x08 \x03(\x0b\x32\x19.gateway.v1.DefenseRecord\x12$\n\x07outcome\x18\t \x01(\x0e\x32\x13.gateway.v1.Outcome\x12\x17\n\x0frollout_version\x18\n \x01(\x04\x12\x11\n\tunit_hash\x18\x0b \x01(\x0c\x12\x13\n\x0bunit_source\x18\x0c \x01(\t\x12\x0f\n\x07stratum\x18\r \x01(\t\x12\x11\n\treplay_of\x18\x0e \x01(\t\x12\x11\n\ttruncated\x18\x0f \x01(\x08\x12*\n\naccounting\x18\x10 \x01(\x0b\x32\x16.gateway.v1.Accounting\"`\n\x04\x43\x61ll\x12#\n\x06prompt\x18\x01 \x03(\x0b\x32\x13.gateway.v1.Message\x12\"\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x12.gateway.v1.Answer\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\"~\n\x06\x41nswer\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\x11\n\treasoning\x18\x02 \x01(\t\x12\x0f\n\x07refusal\x18\x03 \x01(\t\x12(\n\ntool_calls\x18\x04 \x03(\x0b\x32\x14.gateway.v1.ToolCall\x12\x15\n\rfinish_reason\x18\x05 \x01(\t\"\xbd\x02\n\rDefenseRecord\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x1e\n\x04risk\x18\x02 \x01(\x0e\x32\x10.gateway.v1.Risk\x12\x1e\n\x04mode\x18\x03 \x01(\x0e\x32\x10.gateway.v1.Mode\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\n\n\x02on\x18\x05 \x01(\x08\x12!\n\x05would\x18\x06 \x01(\x0e\x32\x12.gateway.v1.Action\x12\x1f\n\x03\x64id\x18\x07 \x01(\x0e\x32\x12.gateway.v1.Action\x12%\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x13.gateway.v1.Finding\x12\x0f\n\x07seconds\x18\t \x01(\x01\x12\x18\n\x10\x61llowed_on_error\x18\n \x01(\r\x12\x1a\n\x12\x61llowed_on_timeout\x18\x0b \x01(\r\x12\r\n\x05\x65poch\x18\x0c \x01(\x04*y\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x13\n\x0fOUTCOME_BLOCKED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\x12\x15\n\x11OUTCOME_CANCELLED\x10\x04*^\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0c\n\x08MODE_OFF\x10\x01\x12\x0f\n\x0bMODE_SHADOW\x10\x02\x12\x0f\n\x0bMODE_CANARY\x10\x03\x12\x10\n\x0cMODE_ENFORCE\x10\x04\x32R\n\nTapService\x12\x44\n\x07Publish\x12\x1a.gateway.v1.PublishRequest\x1a\x1b.gateway.v1.PublishResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gateway/v1/record.proto\x12\ngateway.v1\x1a\x18gateway/v1/gateway.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x0ePublishRequest\x12\"\n\x06record\x18\x01 \x01(\x0b\x32\x12.gateway.v1.Record\"#\n\x0fPublishResponse\x12\x10\n\x08received\x18\x01 \x01(\x04\"\xff\x03\n\x06Record\x12\x13\n\x0b\x65xchange_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12+\n\x07started\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06prompt\x18\x05 \x03(\x0b\x32\x13.gateway.v1.Message\x12\x1f\n\x05\x63\x61lls\x18\x06 \x03(\x0b\x32\x10.gateway.v1.Call\x12%\n\tdelivered\x18\x07 \x01(\x0b\x32\x12.gateway.v1.Answer\x12+\n\x08\x64\x65\x66\x65nses\x18\x08 \x03(\x0b\x32\x19.gateway.v1.DefenseRecord\x12$\n\x07outcome\x18\t \x01(\x0e\x32\x13.gateway.v1.Outcome\x12\x17\n\x0frollout_version\x18\n \x01(\x04\x12\x11\n\tunit_hash\x18\x0b \x01(\x0c\x12\x13\n\x0bunit_source\x18\x0c \x01(\t\x12\x0f\n\x07stratum\x18\r \x01(\t\x12\x11\n\treplay_of\x18\x0e \x01(\t\x12\x11\n\ttruncated\x18\x0f \x01(\x08\x12*\n\naccounting\x18\x10 \x01(\x0b\x32\x16.gateway.v1.Accounting\x12\x12\n\nparameters\x18\x11 \x01(\x0c\"\x80\x01\n\x04\x43\x61ll\x12#\n\x06prompt\x18\x01 \x03(\x0b\x32\x13.gateway.v1.Message\x12\"\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x12.gateway.v1.Answer\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0f\n\x07steered\x18\x05 \x01(\x08\"~\n\x06\x41nswer\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\x11\n\treasoning\x18\x02 \x01(\t\x12\x0f\n\x07refusal\x18\x03 \x01(\t\x12(\n\ntool_calls\x18\x04 \x03(\x0b\x32\x14.gateway.v1.ToolCall\x12\x15\n\rfinish_reason\x18\x05 \x01(\t\"\xbd\x02\n\rDefenseRecord\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x1e\n\x04risk\x18\x02 \x01(\x0e\x32\x10.gateway.v1.Risk\x12\x1e\n\x04mode\x18\x03 \x01(\x0e\x32\x10.gateway.v1.Mode\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\n\n\x02on\x18\x05 \x01(\x08\x12!\n\x05would\x18\x06 \x01(\x0e\x32\x12.gateway.v1.Action\x12\x1f\n\x03\x64id\x18\x07 \x01(\x0e\x32\x12.gateway.v1.Action\x12%\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x13.gateway.v1.Finding\x12\x0f\n\x07seconds\x18\t \x01(\x01\x12\x18\n\x10\x61llowed_on_error\x18\n \x01(\r\x12\x1a\n\x12\x61llowed_on_timeout\x18\x0b \x01(\r\x12\r\n\x05\x65poch\x18\x0c \x01(\x04*y\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x13\n\x0fOUTCOME_BLOCKED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\x12\x15\n\x11OUTCOME_CANCELLED\x10\x04*^\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0c\n\x08MODE_OFF\x10\x01\x12\x0f\n\x0bMODE_SHADOW\x10\x02\x12\x0f\n\x0bMODE_CANARY\x10\x03\x12\x10\n\x0cMODE_ENFORCE\x10\x04\x32R\n\nTapService\x12\x44\n\x07Publish\x12\x1a.gateway.v1.PublishRequest\x1a\x1b.gateway.v1.PublishResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gateway.v1.record_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=1229
-  _globals['_OUTCOME']._serialized_end=1350
-  _globals['_MODE']._serialized_start=1352
-  _globals['_MODE']._serialized_end=1446
+  _globals['_OUTCOME']._serialized_start=1282
+  _globals['_OUTCOME']._serialized_end=1403
+  _globals['_MODE']._serialized_start=1405
+  _globals['_MODE']._serialized_end=1499
   _globals['_PUBLISHREQUEST']._serialized_start=98
   _globals['_PUBLISHREQUEST']._serialized_end=150
   _globals['_PUBLISHRESPONSE']._serialized_start=152
   _globals['_PUBLISHRESPONSE']._serialized_end=187
   _globals['_RECORD']._serialized_start=190
-  _globals['_RECORD']._serialized_end=681
-  _globals['_CALL']._serialized_start=683
-  _globals['_CALL']._serialized_end=779
-  _globals['_ANSWER']._serialized_start=781
-  _globals['_ANSWER']._serialized_end=907
-  _globals['_DEFENSERECORD']._serialized_start=910
-  _globals['_DEFENSERECORD']._serialized_end=1227
-  _globals['_TAPSERVICE']._serialized_start=1448
-  _globals['_TAPSERVICE']._serialized_end=1530
+  _globals['_RECORD']._serialized_end=701
+  _globals['_CALL']._serialized_start=704
+  _globals['_CALL']._serialized_end=832
+  _globals['_ANSWER']._serialized_start=834
+  _globals['_ANSWER']._serialized_end=960
+  _globals['_DEFENSERECORD']._serialized_start=963
+  _globals['_DEFENSERECORD']._serialized_end=1280
+  _globals['_TAPSERVICE']._serialized_start=1501
+  _globals['_TAPSERVICE']._serialized_end=1583
 # @@protoc_insertion_point(module_scope)

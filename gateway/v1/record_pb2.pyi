@@ -50,7 +50,7 @@ class PublishResponse(_message.Message):
     def __init__(self, received: _Optional[int] = ...) -> None: ...
 
 class Record(_message.Message):
-    __slots__ = ("exchange_id", "model", "started", "finished", "prompt", "calls", "delivered", "defenses", "outcome", "rollout_version", "unit_hash", "unit_source", "stratum", "replay_of", "truncated", "accounting")
+    __slots__ = ("exchange_id", "model", "started", "finished", "prompt", "calls", "delivered", "defenses", "outcome", "rollout_version", "unit_hash", "unit_source", "stratum", "replay_of", "truncated", "accounting", "parameters")
     EXCHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,7 @@ class Record(_message.Message):
     REPLAY_OF_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     exchange_id: str
     model: str
     started: _timestamp_pb2.Timestamp
@@ -83,17 +84,22 @@ class Record(_message.Message):
     replay_of: str
     truncated: bool
     accounting: _gateway_pb2.Accounting
-    def __init__(self, exchange_id: _Optional[str] = ..., model: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prompt: _Optional[_Iterable[_Union[_gateway_pb2.Message, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., delivered: _Optional[_Union[Answer, _Mapping]] = ..., defenses: _Optional[_Iterable[_Union[DefenseRecord, _Mapping]]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., rollout_version: _Optional[int] = ..., unit_hash: _Optional[bytes] = ..., unit_source: _Optional[str] = ..., stratum: _Optional[str] = ..., replay_of: _Optional[str] = ..., truncated: _Optional[bool] = ..., accounting: _Optional[_Union[_gateway_pb2.Accounting, _Mapping]] = ...) -> None: ...
+    parameters: bytes
+    def __init__(self, exchange_id: _Optional[str] = ..., model: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prompt: _Optional[_Iterable[_Union[_gateway_pb2.Message, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., delivered: _Optional[_Union[Answer, _Mapping]] = ..., defenses: _Optional[_Iterable[_Union[DefenseRecord, _Mapping]]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., rollout_version: _Optional[int] = ..., unit_hash: _Optional[bytes] = ..., unit_source: _Optional[str] = ..., stratum: _Optional[str] = ..., replay_of: _Optional[str] = ..., truncated: _Optional[bool] = ..., accounting: _Optional[_Union[_gateway_pb2.Accounting, _Mapping]] = ..., parameters: _Optional[bytes] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("prompt", "answer", "seconds")
+    __slots__ = ("prompt", "answer", "seconds", "model", "steered")
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STEERED_FIELD_NUMBER: _ClassVar[int]
     prompt: _containers.RepeatedCompositeFieldContainer[_gateway_pb2.Message]
     answer: Answer
     seconds: float
-    def __init__(self, prompt: _Optional[_Iterable[_Union[_gateway_pb2.Message, _Mapping]]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., seconds: _Optional[float] = ...) -> None: ...
+    model: str
+    steered: bool
+    def __init__(self, prompt: _Optional[_Iterable[_Union[_gateway_pb2.Message, _Mapping]]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., seconds: _Optional[float] = ..., model: _Optional[str] = ..., steered: _Optional[bool] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("content", "reasoning", "refusal", "tool_calls", "finish_reason")
