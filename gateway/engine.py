@@ -13,7 +13,7 @@ from gateway.arm import Arm
 from gateway.chain import Layer, chain, recorded
 from gateway.checking import Checked, check
 from gateway.detector import Detector
-from gateway.errors import InvalidRequestError, OverloadedError, UnknownModelError
+from gateway.errors import DefenseError, InvalidRequestError, OverloadedError, UnknownModelError
 from gateway.metrics import GatewayMetrics
 from gateway.recall import generated, recalled
 from gateway.record import Evidence, Outcome, build_record
@@ -133,14 +133,17 @@ class Engine:
     async def replay(self, exchange: Exchange, on: frozenset[str]) -> Replayed:
         """What becomes of an exchange with `replay` with just the defenses `on`; raises GatewayError.
 
-        Nobody is shown the answer, the tap does not carry it, and it counts for no metric of traffic.
+        Nobody is shown the answer, the tap does not carry it, and it counts for no metric of traffic. Where a
+        defense fails, the record says so.
         """
         visit = self._begin_replay(exchange, on)
         assert exchange.replay is not None
         told = 0
-        async with aclosing(self._run(lambda: visit)) as deltas:
-            async for delta in deltas:
-                told += delta.completion_tokens if isinstance(delta, Usage) else 0
+        # A defense that fails refuses the exchange, which is an outcome like any other.
+        with suppress(DefenseError):
+            async with aclosing(self._run(lambda: visit)) as deltas:
+                async for delta in deltas:
+                    told += delta.completion_tokens if isinstance(delta, Usage) else 0
         new = generated(exchange.replay, exchange.trail.calls)
         record = build_record(visit.evidence(self.layers))
         return Replayed(record, len(new), max(told, sum(map(_tokens, new))))

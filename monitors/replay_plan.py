@@ -88,7 +88,13 @@ def _pair(record: record_pb2.Record, settings: ReplaySettings) -> Iterator[Compa
     pairs = [(first, second) for at, first in enumerate(able) for second in able[at + 1 :]]
     pair = pairs[int(draw(record.exchange_id, "pair") * len(pairs))]
     rest = frozenset(_on(record)) - set(pair)
-    asks = tuple(Ask(rest | some) for some in (frozenset(), {pair[0]}, {pair[1]}, set(pair)))
+    arms: tuple[frozenset[str], ...] = (
+        frozenset(),
+        frozenset(pair[:1]),
+        frozenset(pair[1:]),
+        frozenset(pair),
+    )
+    asks = tuple(Ask(rest | some) for some in arms)
     yield Comparison("pair", pair, asks, settings.pairs / len(pairs))
 
 

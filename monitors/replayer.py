@@ -55,7 +55,7 @@ class Compared:
 
 
 class Replayer:
-    """Takes records, chooses what is run again, and tells `done` of each comparison and `lost` of each loss."""
+    """Takes records, chooses what is run again, and tells of each comparison: `done`, or why it was lost."""
 
     def __init__(
         self,
