@@ -1,4 +1,4 @@
-"""One exchange through the engine: its arm, its record, its place on the tap, and its replay."""
+"""One exchange through the engine: its arm, its record, and its place on the tap."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from defenses.leak_filter import LeakFilter
 from defenses.prompt_filter import PromptFilter
 from gateway.chain import Layer
 from gateway.engine import MAX_CHAINS, Engine, Route
-from gateway.errors import InvalidRequestError, OverloadedError, UpstreamError
+from gateway.errors import UpstreamError
 from gateway.metrics import GatewayMetrics
 from gateway.record import MAX_RECORD
 from gateway.switchboard import Switchboard
@@ -289,67 +289,6 @@ async def finish(deltas: Deltas, outcome: str) -> None:
                 await text(deltas)
         elif outcome != "cancelled":
             await text(deltas)
-
-
-async def test_a_replay_has_the_arm_it_is_given_and_counts_nowhere(tmp_path: Path) -> None:
-    layers = [*signs(a=enforce(), b=canary(0.0)), Layer("leak_filter", LeakFilter(), "shadow")]
-    listed = contract.Listed(contract.answer(SAID))
-    async with engine(tmp_path, layers, listed) as (served, collector):
-        await text(served.serve(ask("hello", "ada"), {}, "http"))
-        [live] = await collector.have(1)
-        before = traffic(served)
-        exchange = replace(ask("hello", "ada"), id=live.exchange_id, unit=live.unit_hash.hex(), deadline=0.1)
-        arm = frozenset(("b", "leak_filter"))
-        assert await text(served.replay(exchange, arm, live.exchange_id)) == "bWrite to [EMAIL] today."
-        assert traffic(served) == before
-        [_, replayed] = await collector.have(2)
-    assert not exchange.trail.calls, "the notebook of the exchange it replays is not written on"
-    assert replayed.replay_of == live.exchange_id
-    assert replayed.exchange_id not in ("", live.exchange_id)
-    assert (replayed.unit_hash, replayed.unit_source) == (live.unit_hash, "replay")
-    assert (replayed.prompt, replayed.stratum) == (live.prompt, live.stratum)
-    assert [(one.on, one.weight) for one in replayed.defenses] == [(False, 0.0), (True, 1.0), (True, 1.0)]
-    assert [one.mode for one in replayed.defenses] == [one.mode for one in live.defenses]
-    assert replayed.defenses[2].did == gateway_pb2.ACTION_REDACT
-    assert listed.seen[-1].deadline is None
-
-
-def traffic(served: Engine) -> list[str]:
-    """All that the metrics say, but for when they began and how full the tap is."""
-    lines = generate_latest(served.metrics.registry).decode().splitlines()
-    return [line for line in lines if "_created" not in line and "tap_depth" not in line]
-
-
-async def test_a_replay_takes_no_place_of_traffic(tmp_path: Path) -> None:
-    listed = contract.Listed(contract.answer("."))
-    async with engine(tmp_path, signs(a=enforce()), listed, capacity=4) as (served, collector):
-        asked = replace(ask(), unit=bytes(16).hex())
-        live = [served.serve(ask(), {}, "http") for _ in range(2)]
-        for deltas in live:
-            await anext(deltas)
-        opened = listed.opened
-        with pytest.raises(OverloadedError, match="no place to spare"):
-            await text(served.replay(asked, frozenset(), "e"))
-        assert listed.opened == opened, "the model is not asked in vain"
-        assert served.tap is not None
-        assert (served.tap.offered, served.tap.dropped) == (2, 0)
-        for deltas in live:
-            await text(deltas)
-        await collector.have(2)
-        await text(served.replay(asked, frozenset(), "e"))
-        await collector.have(3)
-
-
-@pytest.mark.parametrize(
-    ("on", "replay_of", "told"), [("x", "e", "'x'"), ("o", "e", "'o'"), ("a", "", "needs the id")]
-)
-async def test_a_replay_that_cannot_be(tmp_path: Path, on: str, replay_of: str, told: str) -> None:
-    layers = [*signs(a=enforce()), Layer("o", LeakFilter(), "off")]
-    async with engine(tmp_path, layers, contract.Listed([])) as (served, _):
-        with pytest.raises(InvalidRequestError, match=told):
-            await text(served.replay(replace(ask(), unit=bytes(16).hex()), frozenset((on,)), replay_of))
-        assert served.tap is not None
-        assert served.tap.reserve_spare()
 
 
 async def test_a_table_that_is_applied_is_served(tmp_path: Path) -> None:
