@@ -121,7 +121,7 @@ def test_a_planted_token_is_known_in_disguise(disguise: Callable[[str], str]) ->
     prompt = ask(BREAD, system=f"Mark: {TOKEN}")
 
     assert PlantedLeak().score(prompt, Answer(f"Here: {disguise(TOKEN)}!")) == 1.0
-    assert PlantedLeak().score(prompt, Answer(f"Here: {disguise('planted-5f0c21d8')}!")) == 0.0
+    assert PlantedLeak().score(prompt, Answer(f"Here: {disguise('planted-6f0c21d9')}!")) == 0.0
 
 
 @pytest.mark.parametrize(
