@@ -32,6 +32,24 @@ MAY_BE_OFF = "may_be_off"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
+class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Section `keep`: exchanges kept on disk, as text, for `crossrisk label`.
+
+    file: where; only its owner may read it. rate: share of the exchanges, drawn by a hash of their id.
+    megabytes: size at which no more is kept.
+    """
+
+    file: str
+    rate: float = 0.01
+    megabytes: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= 1:
+            raise ConfigError(f"keep: rate: must be above 0 and at most 1, not {self.rate}")
+        if not self.file or self.megabytes < 1:
+            raise ConfigError("keep: needs a file, and megabytes of at least 1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Section `gateway`. Addresses are host:port, port 0 picks a free one; sizes are in bytes.
@@ -42,6 +60,8 @@ class Settings:
     max_exchanges: exchanges served at once; more are refused. max_request: largest request.
     lease_grace: seconds that a canary outlives the lease of whoever watches it.
     encoder: where the classifiers run that defenses and monitors share; `off` leaves the patterns.
+    keep: whether exchanges are kept for people to label, see `Keep`; they are not unless it is given.
+    calibration: file of `crossrisk calibrate` with the known errors of the monitors; empty is what ships.
     """
 
     grpc: str = "127.0.0.1:50051"
@@ -56,6 +76,8 @@ class Settings:
     max_request: int = 4 * 1024 * 1024
     lease_grace: float = 30.0
     encoder: Choice = "auto"
+    keep: Keep | None = None
+    calibration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +172,11 @@ class Config:
 
     def monitors(self) -> tuple[Any, ...]:
         """The configured monitors (objects with `measure` and `score`)."""
-        return tuple(build(entry, "score") for entry in self.monitor_entries)
+        return tuple(build(_without_rate(entry), "score") for entry in self.monitor_entries)
+
+    def rates(self) -> tuple[float | None, ...]:
+        """For each of them the share of exchanges that it scores, where `rate` says so."""
+        return tuple(map(_rate, self.monitor_entries))
 
 
 def read_config(path: Path) -> Config:
@@ -251,6 +277,20 @@ def _names(entry: Entry, key: str) -> frozenset[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise entry.error("must be a list of names of defenses", key)
     return frozenset(names)
+
+
+def _without_rate(entry: Entry) -> Entry:
+    options = {key: value for key, value in entry.options.items() if key != "rate"}
+    return dataclasses.replace(entry, options=options)
+
+
+def _rate(entry: Entry) -> float | None:
+    rate = entry.options.get("rate")
+    if rate is not None and (
+        isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1
+    ):
+        raise entry.error(f"must be above 0 and at most 1, not {rate!r}", "rate")
+    return rate
 
 
 def _off(value: object) -> object:

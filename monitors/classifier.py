@@ -5,17 +5,19 @@ from typing import Literal, cast
 
 from gateway.text.classifier import SequenceClassifier, shared
 from gateway.text.classifier_files import ClassifierChoice
-from gateway.types import Risk
-from monitors.measure import Answer, Measure, Prompt, check_measure
+from monitors.configured import Configured
+from monitors.measure import Answer, Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Classifier:
+class Classifier(Configured):
     """The highest probability of a label that counts, in the answer, the user's last turn, or both.
 
     name, risk, kind, description, threshold: the measure; `kind` is `direct` or `indirect`.
     model: see `gateway.text.classifier_files.ClassifierChoice`. of: what is judged; an answer without
         text scores 0.
+
+    Cost: the classifier, once for each text; asked aside, so that no other monitor waits.
 
     >>> model = {"path": "no/such/folder", "labels": {"toxic": "toxicity"}}
     >>> from gateway.config import Entry, build
@@ -26,25 +28,15 @@ class Classifier:
     gateway.errors.ConfigError: monitors[0], line 0: model: there is no folder no/such/folder; ...
     """
 
-    name: str
-    risk: Risk
     model: ClassifierChoice
     of: Literal["answer", "prompt", "both"] = "answer"
-    kind: Literal["direct", "indirect"] = "indirect"
-    description: str = "What a configured classifier finds."
-    threshold: float = 0.5
     _classifier: SequenceClassifier = field(
         init=False, repr=False, compare=False, default=cast("SequenceClassifier", None)
     )
 
     def __post_init__(self) -> None:
-        check_measure(self.measure)
+        Configured.__post_init__(self)
         object.__setattr__(self, "_classifier", shared(self.model))
-
-    @property
-    def measure(self) -> Measure:
-        """As configured."""
-        return Measure(self.name, self.risk, self.kind, self.description, self.threshold)
 
     async def score(self, prompt: Prompt, answer: Answer) -> float | None:
         """The worst score of what is judged."""

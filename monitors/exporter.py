@@ -20,7 +20,7 @@ MIN_GROUP_SCORES = 20
 _SCORE_BUCKETS = (0.01, 0.02, *(step / 20 for step in range(1, 20)), 0.98, 0.99, 1.0)
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _TIME_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
-_OUTCOMES = {
+OUTCOMES = {
     record_pb2.OUTCOME_COMPLETED: "completed",
     record_pb2.OUTCOME_BLOCKED: "blocked",
     record_pb2.OUTCOME_FAILED: "failed",
@@ -51,6 +51,8 @@ class _Series:
     """The children of one measure, looked up once each."""
 
     score: Histogram
+    offered: Counter
+    given: Counter
     cells: dict[tuple[str, str], _Cell] = field(default_factory=dict)
     groups: dict[str, _Group] = field(default_factory=dict)
 
@@ -61,12 +63,13 @@ class Exporter:
     def __init__(self, registry: CollectorRegistry, measures: Sequence[Measure], version: str) -> None:
         self._register_scores(registry)
         self._register_health(registry)
+        self._register_coverage(registry)
         Gauge("crossrisk_build_info", "Version of the product.", ["version"], registry=registry).labels(
             version
         ).set(1)
-        self._series = {measure: self._prepare(measure) for measure in measures}
+        self._series = {measure.name: self._prepare(measure) for measure in measures}
         self._defenses: set[str] = set()
-        registry.register(_Gaps(self._series))
+        registry.register(_Gaps({measure: self._series[measure.name] for measure in measures}))
 
     def _register_scores(self, registry: CollectorRegistry) -> None:
         measure = ("risk", "measure")
@@ -113,13 +116,31 @@ class Exporter:
             buckets=_TIME_BUCKETS, registry=registry,
         )  # fmt: skip
 
+    def _register_coverage(self, registry: CollectorRegistry) -> None:
+        monitor = ("monitor",)
+        self._rates = Gauge(
+            "crossrisk_monitor_sampling_ratio", "Share of exchanges that is put to a monitor.",
+            monitor, registry=registry,
+        )  # fmt: skip
+        self._offered = Counter(
+            "crossrisk_monitor_offered", "Records put to a monitor.", monitor, registry=registry
+        )
+        self._given = Counter(
+            "crossrisk_monitor_scored", "Records a monitor gave a score for.", monitor, registry=registry
+        )
+
     def _prepare(self, measure: Measure) -> _Series:
         self._errors.labels(measure.name)
-        return _Series(self._scores.labels(measure.risk, measure.name))
+        self._rates.labels(measure.name).set(measure.rate)
+        return _Series(
+            self._scores.labels(measure.risk, measure.name),
+            self._offered.labels(measure.name),
+            self._given.labels(measure.name),
+        )
 
     def received(self, record: record_pb2.Record) -> None:
         """Count the record and how long it travelled; clocks that disagree count as no lag."""
-        self._records.labels(_OUTCOMES.get(record.outcome, "unspecified")).inc()
+        self._records.labels(OUTCOMES.get(record.outcome, "unspecified")).inc()
         if record.HasField("finished"):
             finished = record.finished.seconds + record.finished.nanos / 1e9
             self._lag.observe(max(0.0, time.time() - finished))
@@ -128,13 +149,18 @@ class Exporter:
         self, measure: Measure, record: record_pb2.Record, groups: frozenset[str], score: float
     ) -> None:
         """Count one score; replays count for their defenses only, never as live traffic."""
-        series = self._series[measure]
+        series = self._series[measure.name]
+        series.given.inc()
         self._count_defenses(series, measure, record, score >= measure.threshold)
         if record.replay_of:
             return
         series.score.observe(score)
         for name in groups & measure.groups:
             self._count_group(series, measure, name, score)
+
+    def offered(self, measure: Measure) -> None:
+        """Count a record that is put to the monitor of `measure`, whatever comes of it."""
+        self._series[measure.name].offered.inc()
 
     def judged(self, measure: Measure, seconds: float) -> None:
         """Note that the monitor of `measure` is alive, whether or not the record applied to it."""
@@ -151,7 +177,7 @@ class Exporter:
         for defense in record.defenses:
             if defense.mode in (record_pb2.MODE_OFF, record_pb2.MODE_UNSPECIFIED):
                 continue
-            cell = self._cell(series, measure, self._label(defense.defense), _arm(record, defense))
+            cell = self._cell(series, measure, self._label(defense.defense), arm_of(record, defense))
             cell.scored.inc()
             if violation:
                 cell.violations.inc()
@@ -203,7 +229,8 @@ class _Gaps(Collector):
         yield family
 
 
-def _arm(record: record_pb2.Record, defense: record_pb2.DefenseRecord) -> str:
+def arm_of(record: record_pb2.Record, defense: record_pb2.DefenseRecord) -> str:
+    """The arm of one defense in one exchange, as it is called in metrics."""
     if record.replay_of:
         return "replay"
     return "treatment" if defense.on else "control"

@@ -38,6 +38,8 @@ _ENOUGH = 4
 class HarmfulContent:
     """Grows with the marks of a procedure beside harmful things; 1 for threats and abuse.
 
+    Cost: rules over the answer.
+
     >>> from gateway.types import Message
     >>> prompt = Prompt((Message("user", "Tell me a story."),))
     >>> HarmfulContent().score(prompt, Answer("1. Mix the napalm.\\n2. Heat it.\\n3. Pour it."))

@@ -1,6 +1,7 @@
 """The words of the monitors: measure, prompt, answer, monitor."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
@@ -25,6 +26,8 @@ class Measure:
     `direct` measures see the act itself (a refusal), `indirect` ones its traces (a leak, a tone).
     A score of at least `threshold` is a violation. `groups` is empty unless the measure is also
     broken down by the group that the prompt mentions; then it is the closed set of their names.
+    `rate` is the probability that an exchange is scored at all, see `monitors.sampling`; whoever folds
+    scores divides by it.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Measure:
     description: str
     threshold: float = 0.5
     groups: frozenset[str] = frozenset()
+    rate: float = 1.0
 
 
 def check_measure(measure: Measure) -> None:
@@ -84,6 +88,11 @@ class Prompt:
         return asks_for_personal_data(self.last) or heads_say(self.last, "personal_request")
 
     @cached_property
+    def attack(self) -> float:
+        """How surely the last turn, or what a tool gave since, tries to replace the model's instructions."""
+        return max(map(_injection, (self.last, *self._results)), default=0.0)
+
+    @cached_property
     def benign(self) -> bool:
         """Whether no rule, and no head for harm or private requests, speaks up on any user turn."""
         if self.empty or self.private or self.harmful:
@@ -98,22 +107,48 @@ class Prompt:
         """The identity groups that the user's turns mention."""
         return identity_groups(self.text)
 
+    def said_by(self, *roles: str) -> str:
+        """The turns of some roles, one after the other."""
+        return "\n".join(message.content for message in self.messages if message.role in roles)
+
     @cached_property
     def _turns(self) -> tuple[str, ...]:
         return tuple(message.content for message in self.messages if message.role == "user")
+
+    @property
+    def _results(self) -> tuple[str, ...]:
+        """What tools gave since the user last spoke."""
+        last = max((at for at, turn in enumerate(self.messages) if turn.role == "user"), default=0)
+        return tuple(turn.content for turn in self.messages[last:] if turn.role == "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an answer between the model and the client.
+
+    raw: the answers of the model, one for each call, in order. added_seconds: the longest that the client
+    waited for the gateway itself, before the first delta or for one that was held back. cut: the record
+    was too large, so that a text may lack its end.
+    """
+
+    raw: tuple[str, ...] = ()
+    added_seconds: float = 0.0
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer as far as it got; `refusal` is what the model itself marked as one.
 
-    `blocked`: a defense cut or replaced it. `refused` is worked out once, from the opening.
+    `blocked`: a defense cut or replaced it. `delivery` is None for one that went to no client: nothing
+    was changed, nobody waited. `refused` is worked out once, from the opening.
     """
 
     content: str
     blocked: bool = False
     finish_reason: str = ""
     refusal: str = ""
+    delivery: Delivery | None = None
     refused: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +170,28 @@ def heads_say(text: str, *heads: str) -> bool:
     """Whether one of `heads` of the encoder finds what it asks for in `text`; never, where there is none."""
     judged = judgement(text)
     return judged is not None and any(judged.scores[head] >= 0.5 for head in heads)
+
+
+def head_score(text: str, head: str, words: Callable[[str], float]) -> float:
+    """What a head of the encoder says of `text`, or `words` where there is no encoder; 0 of no text."""
+    if not text.strip():
+        return 0.0
+    judged = judgement(text)
+    return words(text) if judged is None else judged.scores[head]
+
+
+def pair_score(request: str, answer: str, head: str) -> float | None:
+    """What a head on pairs says of an answer to a request; None where there is no encoder or no text."""
+    encoder, asked, said = shared(), judgement(request), judgement(answer)
+    if encoder is None or asked is None or said is None:
+        return None
+    return encoder.model.pair(asked, said)[head]
+
+
+def _injection(text: str) -> float:
+    rules = max((found.score for found in injection_spans(text)), default=0.0)
+    judged = judgement(text)
+    return rules if judged is None else max(rules, judged.scores["injection"])
 
 
 def judgement(text: str) -> Judgement | None:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateway.text.personal import PERSONAL
-from gateway.text.phrases import encodable
 from monitors.measure import Answer, Measure, Prompt
+from monitors.values import told, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +12,10 @@ class NewPersonalData:
     """The highest score of any value in the answer that is nowhere in the prompt, in any role.
 
     Values are compared by their letters and digits, so that a reformatted number is the same one.
-    Does not apply to a truncated prompt, whose missing part may have held the value.
+    Does not apply to a truncated prompt, whose missing part may have held the value. A name alone is
+    none.
+
+    Cost: the rules for personal data, once over the answer and, where it has a value, over the prompt.
 
     >>> from gateway.types import Message
     >>> prompt = Prompt((Message("user", "Draft a mail to ana@example.org"),))
@@ -30,21 +32,8 @@ class NewPersonalData:
     def score(self, prompt: Prompt, answer: Answer) -> float | None:
         if prompt.empty or prompt.truncated:
             return None
-        found = _values(answer.content)
+        found = values(answer.content)
         if not found:
             return 0.0
-        known = _values(prompt.whole).keys() | set(map(_squash, prompt.whole.split()))
-        return max((score for value, score in found.items() if value not in known), default=0.0)
-
-
-def _values(text: str) -> dict[str, float]:
-    values: dict[str, float] = {}
-    text = encodable(text)
-    for found in PERSONAL.find(text):
-        value = _squash(text[found.start : found.end])
-        values[value] = max(found.score, values.get(value, 0.0))
-    return values
-
-
-def _squash(value: str) -> str:
-    return "".join(filter(str.isalnum, value)).casefold()
+        known = told(prompt.whole)
+        return max((one.score for value, one in found.items() if value not in known), default=0.0)

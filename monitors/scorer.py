@@ -5,13 +5,17 @@ import inspect
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import cast
 
 from gateway.errors import ConfigError
 from gateway.v1 import record_pb2
 from monitors.exporter import Exporter, is_score
+from monitors.keeping import Keeper
 from monitors.measure import Answer, Measure, Monitor, Prompt, WaitingMonitor
+from monitors.sampling import place
 from monitors.view import delivered_view, prompt_view
 
 logger = logging.getLogger(__name__)
@@ -25,70 +29,106 @@ PATIENCE = 60.0
 AnyMonitor = Monitor | WaitingMonitor
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A record and its views."""
+
+    record: record_pb2.Record
+    prompt: Prompt
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A monitor, its measure with the rate in force, and what it has in work."""
+
+    monitor: AnyMonitor
+    measure: Measure
+    waits: bool
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
 class Scorer:
-    """Scores one record at a time with every monitor; those that wait for a model do so aside."""
+    """Scores one record at a time with every monitor; those that wait for a model do so aside.
+
+    rates: by name, the share of exchanges that a measure scores, where it is not the measure's own.
+    keeper: is given the record and the scores that came at once.
+    """
 
     def __init__(
-        self, monitors: Sequence[AnyMonitor], exporter: Exporter, patience: float = PATIENCE
+        self,
+        monitors: Sequence[AnyMonitor],
+        exporter: Exporter,
+        patience: float = PATIENCE,
+        rates: Mapping[str, float] = MappingProxyType({}),
+        keeper: Keeper | None = None,
     ) -> None:
-        self._monitors: list[Monitor] = []
-        self._waiting: list[tuple[WaitingMonitor, set[asyncio.Task[None]]]] = []
         self._exporter = exporter
         self._patience = patience
-        for monitor in monitors:
-            if inspect.iscoroutinefunction(monitor.score):
-                self._waiting.append((cast("WaitingMonitor", monitor), set()))
-            else:
-                self._monitors.append(cast("Monitor", monitor))
+        self._keeper = keeper
+        watches = [
+            _Watch(one, in_force(one.measure, rates), inspect.iscoroutinefunction(one.score))
+            for one in monitors
+        ]
+        self._watches = sorted(watches, key=lambda watch: watch.waits)
 
     def score(self, record: record_pb2.Record) -> None:
         """Score the record, and begin what takes a while; raises nothing that a monitor raises."""
         self._exporter.received(record)
-        prompt, answer = prompt_view(record), delivered_view(record)
-        for monitor in self._monitors:
-            self._ask(monitor, record, prompt, answer)
-        for waiting, tasks in self._waiting:
-            if len(tasks) >= WAITING:
-                self._exporter.failed(waiting.measure)
+        seen = _Seen(record, prompt_view(record), delivered_view(record))
+        where = place(record)
+        scores: dict[str, float] = {}
+        for watch in self._watches:
+            if where >= watch.measure.rate:
                 continue
-            task = asyncio.get_running_loop().create_task(self._wait(waiting, record, prompt, answer))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            self._exporter.offered(watch.measure)
+            if watch.waits:
+                self._begin(watch, seen)
+            elif (score := self._ask(watch, seen)) is not None:
+                scores[watch.measure.name] = score
+        if self._keeper is not None:
+            self._keeper.keep(record, seen.prompt, seen.answer, scores)
 
     async def settle(self) -> None:
         """Wait for every score that was begun."""
-        while tasks := [task for _, tasks in self._waiting for task in tasks]:
+        while tasks := [task for watch in self._watches for task in watch.tasks]:
             await asyncio.wait(tasks)
 
     async def aclose(self) -> None:
         """Give up the scores that have not come."""
-        for _, tasks in self._waiting:
-            for task in tuple(tasks):
+        for watch in self._watches:
+            for task in tuple(watch.tasks):
                 task.cancel()
         await self.settle()
 
-    def _ask(self, monitor: Monitor, record: record_pb2.Record, prompt: Prompt, answer: Answer) -> None:
+    def _begin(self, watch: _Watch, seen: _Seen) -> None:
+        if len(watch.tasks) >= WAITING:
+            self._exporter.failed(watch.measure)
+            return
+        task = asyncio.get_running_loop().create_task(self._wait(watch, seen))
+        watch.tasks.add(task)
+        task.add_done_callback(watch.tasks.discard)
+
+    def _ask(self, watch: _Watch, seen: _Seen) -> float | None:
         started = time.perf_counter()
         try:
-            score = monitor.score(prompt, answer)
-            groups = _groups(monitor.measure, prompt, score)
+            score = cast("Monitor", watch.monitor).score(seen.prompt, seen.answer)
+            groups = _groups(watch.measure, seen.prompt, score)
         except Exception as error:  # a monitor is anyone's code
-            self._lost(monitor.measure, error)
-            return
-        self._count(monitor.measure, record, groups, score, started)
+            self._lost(watch.measure, error)
+            return None
+        return self._count(watch.measure, seen.record, groups, score, started)
 
-    async def _wait(
-        self, monitor: WaitingMonitor, record: record_pb2.Record, prompt: Prompt, answer: Answer
-    ) -> None:
+    async def _wait(self, watch: _Watch, seen: _Seen) -> None:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._patience):
-                score = await monitor.score(prompt, answer)
-            groups = _groups(monitor.measure, prompt, score)
+                score = await cast("WaitingMonitor", watch.monitor).score(seen.prompt, seen.answer)
+            groups = _groups(watch.measure, seen.prompt, score)
         except Exception as error:  # a monitor is anyone's code
-            self._lost(monitor.measure, error)
+            self._lost(watch.measure, error)
             return
-        self._count(monitor.measure, record, groups, score, started)
+        self._count(watch.measure, seen.record, groups, score, started)
 
     def _lost(self, measure: Measure, error: Exception) -> None:
         # The error's text may quote the exchange, so only its kind is told.
@@ -102,14 +142,21 @@ class Scorer:
         groups: frozenset[str],
         score: float | None,
         started: float,
-    ) -> None:
+    ) -> float | None:
+        """Count the score, and return it if it is one."""
         self._exporter.judged(measure, time.perf_counter() - started)
         if score is None:
-            return
-        if is_score(score):
-            self._exporter.scored(measure, record, groups, score)
-        else:
+            return None
+        if not is_score(score):
             self._exporter.failed(measure)
+            return None
+        self._exporter.scored(measure, record, groups, score)
+        return score
+
+
+def in_force(measure: Measure, rates: Mapping[str, float]) -> Measure:
+    """The measure with the rate that the operator chose, if any."""
+    return replace(measure, rate=rates.get(measure.name, measure.rate))
 
 
 def _groups(measure: Measure, prompt: Prompt, score: float | None) -> frozenset[str]:

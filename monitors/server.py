@@ -8,18 +8,21 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
+from gateway.config import Keep
 from gateway.errors import ConfigError
 from gateway.metrics import product_version
 from gateway.resources import opened
 from gateway.v1 import record_pb2, record_pb2_grpc
 from monitors.exporter import Exporter
-from monitors.scorer import AnyMonitor, Scorer, check_names
+from monitors.keeping import Keeper
+from monitors.scorer import AnyMonitor, Scorer, check_names, in_force
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Largest record the tap takes."""
@@ -29,12 +32,24 @@ GRACE_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What an operator may choose.
+
+    rates: by measure, the share of exchanges that it scores. keep: where exchanges are kept to be labelled.
+    """
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    keep: Keep | None = None
+
+
 async def run_monitors(
     monitors: Sequence[AnyMonitor],
     tap_socket: Path,
     metrics_host: str,
     metrics_port: int,
     ready: Callable[[str], None],
+    options: Options | None = None,
 ) -> None:
     """Serve the tap and `/metrics` until SIGTERM or SIGINT.
 
@@ -45,13 +60,20 @@ async def run_monitors(
     yield_to_others()
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
-    exporter = Exporter(registry, [monitor.measure for monitor in monitors], product_version())
-    scorer = Scorer(monitors, exporter)
-    async with opened(monitors), contextlib.aclosing(scorer), _tap(scorer, tap_socket):
-        with _metrics(registry, metrics_host, metrics_port) as port:
-            stopping = _stop_signals()
-            ready(f"{metrics_host}:{port}")
-            await stopping.wait()
+    options = options or Options()
+    measures = [in_force(monitor.measure, options.rates) for monitor in monitors]
+    exporter = Exporter(registry, measures, product_version())
+    with _keeper(options.keep) as keeper:
+        scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper)
+        async with opened(monitors), contextlib.aclosing(scorer), _tap(scorer, tap_socket):
+            with _metrics(registry, metrics_host, metrics_port) as port:
+                stopping = _stop_signals()
+                ready(f"{metrics_host}:{port}")
+                await stopping.wait()
+
+
+def _keeper(keep: Keep | None) -> contextlib.AbstractContextManager[Keeper | None]:
+    return contextlib.nullcontext() if keep is None else Keeper(keep)
 
 
 def yield_to_others() -> None:

@@ -5,7 +5,7 @@ from typing import cast
 from gateway.record import MAX_RECORD, MAX_TEXT, OVERHEAD
 from gateway.types import Message, Role
 from gateway.v1 import gateway_pb2, record_pb2
-from monitors.measure import Answer, Prompt
+from monitors.measure import Answer, Delivery, Prompt
 
 
 def prompt_view(record: record_pb2.Record) -> Prompt:
@@ -14,10 +14,26 @@ def prompt_view(record: record_pb2.Record) -> Prompt:
 
 
 def delivered_view(record: record_pb2.Record) -> Answer:
-    """What the client received."""
+    """What the client received, or, of a replay, would have."""
     delivered = record.delivered
     blocked = record.outcome == record_pb2.OUTCOME_BLOCKED or delivered.finish_reason == "content_filter"
-    return Answer(delivered.content, blocked, delivered.finish_reason, delivered.refusal)
+    return answer_view(delivered, blocked, _delivery(record))
+
+
+def raw_view(record: record_pb2.Record) -> Answer | None:
+    """What the model answered to its last call, before any defense; None where it was never asked."""
+    return answer_view(record.calls[-1].answer) if record.calls else None
+
+
+def answer_view(answer: record_pb2.Answer, blocked: bool = False, delivery: Delivery | None = None) -> Answer:
+    """Any answer of a record, raw, delivered or replayed, as all monitors see it."""
+    return Answer(answer.content, blocked, answer.finish_reason, answer.refusal, delivery)
+
+
+def _delivery(record: record_pb2.Record) -> Delivery:
+    took = record.accounting
+    added = max(took.first_delta_added_seconds, took.release_lag_seconds)
+    return Delivery(tuple(call.answer.content for call in record.calls), added, record.truncated)
 
 
 def _prompt_was_cut(record: record_pb2.Record) -> bool:

@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 
 from gateway.commands.gateway import add_serving_arguments, announce, end_with_parent
-from gateway.config import read_config
+from gateway.config import Config, read_config
 from gateway.paths import run_folder
 from gateway.text import encoder
-from monitors.server import run_monitors
+from monitors.scorer import AnyMonitor
+from monitors.server import Options, run_monitors
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,5 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.with_parent:
         end_with_parent()
-    asyncio.run(run_monitors(config.monitors(), folder / "tap.sock", host, int(port), ready))
+    monitors = config.monitors()
+    options = Options(rates=rates(config, monitors), keep=config.settings.keep)
+    asyncio.run(run_monitors(monitors, folder / "tap.sock", host, int(port), ready, options))
     return 0
+
+
+def rates(config: Config, monitors: Sequence[AnyMonitor]) -> dict[str, float]:
+    """By measure, the share of exchanges that the configuration lets it score."""
+    pairs = zip(monitors, config.rates(), strict=True)
+    return {monitor.measure.name: rate for monitor, rate in pairs if rate is not None}

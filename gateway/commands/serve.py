@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Supervise until SIGTERM or SIGINT."""
     config = read_config(arguments.config)
     config.layers()
-    config.monitors()  # an error is told once, here, before anything starts
+    config.monitors(), config.rates()  # an error is told once, here, before anything starts
     return asyncio.run(_supervise(arguments.config))
 
 

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if config.monitor_entries:
         encoder.shared()  # they look through it
     upstreams, layers, monitors = config.upstreams(), config.layers(), config.monitors()
+    config.rates()
     counts = f"{len(upstreams)} upstreams, {len(layers)} defenses, {len(monitors)} monitors"
     print(f"{arguments.file}: valid: {counts}")  # noqa: T201
     for layer in layers:

@@ -1,5 +1,5 @@
 from gateway.v1 import gateway_pb2, record_pb2
-from monitors.view import delivered_view, prompt_view
+from monitors.view import delivered_view, prompt_view, raw_view
 from tests.monitors.exchanges import REFUSAL, record
 
 
@@ -15,6 +15,32 @@ def test_the_answer_is_the_one_delivered_not_the_raw_one() -> None:
     made.calls.add().answer.content = "raw"
 
     assert delivered_view(made).content == "delivered"
+
+
+def test_how_an_answer_came_to_its_client_is_told() -> None:
+    made = record("prompt", "delivered")
+    made.calls.add().answer.content = "first"
+    made.calls.add().answer.content = "second"
+    made.accounting.first_delta_added_seconds, made.accounting.release_lag_seconds = 0.25, 0.5
+
+    delivery = delivered_view(made).delivery
+    assert delivery is not None
+    assert (delivery.raw, delivery.added_seconds, delivery.cut) == (("first", "second"), 0.5, False)
+    made.truncated, made.accounting.first_delta_added_seconds = True, 0.75
+    cut = delivered_view(made).delivery
+    assert cut is not None
+    assert (cut.added_seconds, cut.cut) == (0.75, True)
+
+
+def test_the_raw_answer_is_that_to_the_last_call_and_went_to_nobody() -> None:
+    made = record("prompt", "delivered", outcome=record_pb2.OUTCOME_BLOCKED)
+    assert raw_view(made) is None
+    for text in ("first", REFUSAL):
+        made.calls.add().answer.content = text
+
+    raw = raw_view(made)
+    assert raw is not None
+    assert (raw.content, raw.refused, raw.blocked, raw.delivery) == (REFUSAL, True, False, None)
 
 
 def test_a_block_is_told_by_outcome_or_finish_reason() -> None:
