@@ -78,12 +78,12 @@ class Effects:
         self._blank = [0] * (len(measures) * COLUMNS)
         self._ever: dict[tuple[str, str], float] = {}
 
-    def fold(self, observation: Observation) -> None:
-        """Count an observation; what was counted before, by exchange and measure, is not counted again."""
+    def fold(self, observation: Observation) -> int:
+        """Count an observation; the measures, as bits, whose scores had not been counted before."""
         eligible, violated = self._bits_of(observation.scores)
         new = self._firsts.undelivered(observation.exchange, eligible)
         if not new:
-            return
+            return 0
         on, epochs = self._stand(observation)
         if observation.replay_of:
             matches = self._replays.replay(
@@ -98,6 +98,7 @@ class Effects:
                 self._count(rows, observation, new, fresh)
         for match in matches:
             self._fold_match(observation, match)
+        return new
 
     def look(self) -> None:
         """Note how strong the evidence of harm is now; call it whenever a violation was folded."""

@@ -126,7 +126,7 @@ class Evidence:
         return [
             Interval(value, value - wide, value + wide) if ready else None
             for value, wide, ready in zip(
-                estimate.tolist(), half.tolist(), np.atleast_1d(scores.enough(arms)), strict=True
+                estimate.tolist(), half.tolist(), list(map(bool, scores.enough(arms))), strict=True
             )
         ]
 

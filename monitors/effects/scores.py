@@ -65,12 +65,12 @@ class Arms:
 def enough(arms: Arms) -> NDArray[np.bool_]:
     """Whether each set of sums has what the asymptotic sequence needs."""
     rare = (arms.weights <= 0.01) | (arms.weights >= 0.99)
-    verdicts = []
+    verdicts: list[NDArray[np.bool_]] = []
     for arm in (arms.treatment, arms.control):
         units, events = arm.count.sum(-1), effective_events(arm)
         mostly_rare = (arm.count * rare).sum(-1) * 2 > units
         verdicts.append((units >= np.where(mostly_rare, MIN_UNITS_RARE, MIN_UNITS)) & (events >= MIN_EVENTS))
-    return np.asarray(verdicts[0] & verdicts[1])
+    return np.asarray(np.stack(verdicts).all(0), np.bool_)
 
 
 def effective_events(arm: Moments) -> Array:
@@ -143,7 +143,7 @@ def arm_rate(weights: ArrayLike, hits: ArrayLike, total: ArrayLike, other: Array
 
 
 def level(score: float, chance: float) -> int:
-    """The level that a score is rounded to: up with the probability of what is left, given a uniform `chance`.
+    """The level that a score is rounded to: up with the probability of what is left, by a uniform `chance`.
 
     So the mean of the levels is the mean of the scores, however few levels there are.
 
