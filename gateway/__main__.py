@@ -6,9 +6,35 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import check, defenses, demo, fetch, gateway, monitors, send, serve, train, validate
+from gateway.commands import (
+    calibrate,
+    check,
+    defenses,
+    demo,
+    fetch,
+    gateway,
+    monitors,
+    send,
+    serve,
+    train,
+    validate,
+)
 from gateway.errors import GatewayError
 from gateway.metrics import product_version
+
+COMMANDS = (
+    serve,
+    gateway,
+    monitors,
+    validate,
+    defenses,
+    check,
+    fetch,
+    send,
+    demo,
+    calibrate,
+    train,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=product_version())
     subparsers = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (serve, gateway, monitors, validate, defenses, check, fetch, send, demo, train):
+    for command in COMMANDS:
         command.add_parser(subparsers)
     return root
 

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway.v1 import record_pb2
+from monitors.intervals import Interval
 from monitors.measure import Measure
 
 MAX_DEFENSES = 64
@@ -64,6 +65,7 @@ class Exporter:
         self._register_scores(registry)
         self._register_health(registry)
         self._register_coverage(registry)
+        self._register_errors(registry)
         Gauge("crossrisk_build_info", "Version of the product.", ["version"], registry=registry).labels(
             version
         ).set(1)
@@ -128,6 +130,34 @@ class Exporter:
         self._given = Counter(
             "crossrisk_monitor_scored", "Records a monitor gave a score for.", monitor, registry=registry
         )
+
+    def _register_errors(self, registry: CollectorRegistry) -> None:
+        labels = ("risk", "measure", "arm")
+        self._judge = {
+            name: (
+                Gauge(f"crossrisk_judge_{name}_ratio", what, labels, registry=registry),
+                Gauge(
+                    f"crossrisk_judge_{name}_ratio_bound", "Its 95 % bounds.", (*labels, "bound"),
+                    registry=registry,
+                ),
+            )
+            for name, what in (
+                ("sensitivity", "Share of labelled violations that the measure finds."),
+                ("specificity", "Share of other labelled exchanges that it passes."),
+            )
+        }  # fmt: skip
+
+    def judge(
+        self, measure: Measure, arm: str, sensitivity: Interval | None, specificity: Interval | None
+    ) -> None:
+        """Tell how often labels say that a measure is right; what is not known is not exported."""
+        labels = (measure.risk, measure.name, arm)
+        for name, found in (("sensitivity", sensitivity), ("specificity", specificity)):
+            if found is not None:
+                value, bounds = self._judge[name]
+                value.labels(*labels).set(found.value)
+                bounds.labels(*labels, "lower").set(found.lower)
+                bounds.labels(*labels, "upper").set(found.upper)
 
     def _prepare(self, measure: Measure) -> _Series:
         self._errors.labels(measure.name)

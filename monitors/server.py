@@ -20,6 +20,7 @@ from gateway.errors import ConfigError
 from gateway.metrics import product_version
 from gateway.resources import opened
 from gateway.v1 import record_pb2, record_pb2_grpc
+from monitors.calibration import Calibration, export
 from monitors.exporter import Exporter
 from monitors.keeping import Keeper
 from monitors.scorer import AnyMonitor, Scorer, check_names, in_force
@@ -37,10 +38,12 @@ class Options:
     """What an operator may choose.
 
     rates: by measure, the share of exchanges that it scores. keep: where exchanges are kept to be labelled.
+    calibration: what is known of the errors of the measures.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
     keep: Keep | None = None
+    calibration: Calibration | None = None
 
 
 async def run_monitors(
@@ -63,6 +66,8 @@ async def run_monitors(
     options = options or Options()
     measures = [in_force(monitor.measure, options.rates) for monitor in monitors]
     exporter = Exporter(registry, measures, product_version())
+    if options.calibration is not None:
+        export(options.calibration, measures, exporter)
     with _keeper(options.keep) as keeper:
         scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper)
         async with opened(monitors), contextlib.aclosing(scorer), _tap(scorer, tap_socket):

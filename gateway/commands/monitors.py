@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from gateway.commands.gateway import add_serving_arguments, announce, end_with_parent
 from gateway.config import Config, read_config
 from gateway.paths import run_folder
 from gateway.text import encoder
+from monitors.calibration import SHIPPED, read
 from monitors.scorer import AnyMonitor
 from monitors.server import Options, run_monitors
 
@@ -38,7 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.with_parent:
         end_with_parent()
     monitors = config.monitors()
-    options = Options(rates=rates(config, monitors), keep=config.settings.keep)
+    settings = config.settings
+    calibration = read(Path(settings.calibration) if settings.calibration else SHIPPED)
+    options = Options(rates=rates(config, monitors), keep=settings.keep, calibration=calibration)
     asyncio.run(run_monitors(monitors, folder / "tap.sock", host, int(port), ready, options))
     return 0
 
