@@ -24,7 +24,11 @@ class AddedLatency:
     """
 
     measure: ClassVar[Measure] = Measure(
-        "added_latency", "utility", "direct", "The client waited for the gateway longer than it should."
+        "added_latency",
+        "utility",
+        "direct",
+        "The client waited for the gateway longer than it should.",
+        live_only=True,
     )
 
     scale: float = 0.5

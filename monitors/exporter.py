@@ -12,9 +12,8 @@ from prometheus_client.registry import Collector
 from gateway.v1 import record_pb2
 from monitors.intervals import Interval
 from monitors.measure import Measure
+from monitors.names import Names
 
-MAX_DEFENSES = 64
-"""Defenses with series of their own; what is named beyond them shares the label `other`."""
 MIN_GROUP_SCORES = 20
 """Scores a group needs before its mean counts towards a gap."""
 
@@ -61,7 +60,13 @@ class _Series:
 class Exporter:
     """Turns scores into series in `registry`; one exporter a registry."""
 
-    def __init__(self, registry: CollectorRegistry, measures: Sequence[Measure], version: str) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        measures: Sequence[Measure],
+        version: str,
+        names: Names | None = None,
+    ) -> None:
         self._register_scores(registry)
         self._register_health(registry)
         self._register_coverage(registry)
@@ -70,7 +75,7 @@ class Exporter:
             version
         ).set(1)
         self._series = {measure.name: self._prepare(measure) for measure in measures}
-        self._defenses: set[str] = set()
+        self._names = names or Names()
         registry.register(_Gaps({measure: self._series[measure.name] for measure in measures}))
 
     def _register_scores(self, registry: CollectorRegistry) -> None:
@@ -207,7 +212,7 @@ class Exporter:
         for defense in record.defenses:
             if defense.mode in (record_pb2.MODE_OFF, record_pb2.MODE_UNSPECIFIED):
                 continue
-            cell = self._cell(series, measure, self._label(defense.defense), arm_of(record, defense))
+            cell = self._cell(series, measure, self._names.label(defense.defense), arm_of(record, defense))
             cell.scored.inc()
             if violation:
                 cell.violations.inc()
@@ -230,13 +235,6 @@ class Exporter:
         group.points.inc(score)
         group.count += 1
         group.total += score
-
-    def _label(self, defense: str) -> str:
-        if defense not in self._defenses:
-            if len(self._defenses) >= MAX_DEFENSES:
-                return "other"
-            self._defenses.add(defense)
-        return defense
 
 
 class _Gaps(Collector):

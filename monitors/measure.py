@@ -26,6 +26,7 @@ class Measure:
     `direct` measures see the act itself (a refusal), `indirect` ones its traces (a leak, a tone).
     A score of at least `threshold` is a violation. `groups` is empty unless the measure is also
     broken down by the group that the prompt mentions; then it is the closed set of their names.
+    `live_only`: a replay says nothing of it.
     `rate` is the probability that an exchange is scored at all, see `monitors.sampling`; whoever folds
     scores divides by it.
     """
@@ -37,6 +38,7 @@ class Measure:
     threshold: float = 0.5
     groups: frozenset[str] = frozenset()
     rate: float = 1.0
+    live_only: bool = False
 
 
 def check_measure(measure: Measure) -> None:

@@ -5,7 +5,7 @@ import inspect
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import cast
@@ -27,6 +27,8 @@ PATIENCE = 60.0
 """Seconds after which a score that has not come is lost."""
 
 AnyMonitor = Monitor | WaitingMonitor
+Told = Callable[[record_pb2.Record, Prompt, Mapping[str, float]], object]
+"""Hears a record, its prompt, and scores of it by measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Scorer:
     """Scores one record at a time with every monitor; those that wait for a model do so aside.
 
     rates: by name, the share of exchanges that a measure scores, where it is not the measure's own.
-    keeper: is given the record and the scores that came at once.
+    keeper: is given the record and the scores that came at once. told: hears of every score, those that
+    come later by themselves.
     """
 
     def __init__(
@@ -62,10 +65,12 @@ class Scorer:
         patience: float = PATIENCE,
         rates: Mapping[str, float] = MappingProxyType({}),
         keeper: Keeper | None = None,
+        told: Told | None = None,
     ) -> None:
         self._exporter = exporter
         self._patience = patience
         self._keeper = keeper
+        self._told = told
         watches = [
             _Watch(one, in_force(one.measure, rates), inspect.iscoroutinefunction(one.score))
             for one in monitors
@@ -88,6 +93,7 @@ class Scorer:
                 scores[watch.measure.name] = score
         if self._keeper is not None:
             self._keeper.keep(record, seen.prompt, seen.answer, scores)
+        self._tell(seen, scores)
 
     async def settle(self) -> None:
         """Wait for every score that was begun."""
@@ -128,7 +134,13 @@ class Scorer:
         except Exception as error:  # a monitor is anyone's code
             self._lost(watch.measure, error)
             return
-        self._count(watch.measure, seen.record, groups, score, started)
+        counted = self._count(watch.measure, seen.record, groups, score, started)
+        if counted is not None:
+            self._tell(seen, {watch.measure.name: counted})
+
+    def _tell(self, seen: _Seen, scores: Mapping[str, float]) -> None:
+        if self._told is not None and scores:
+            self._told(seen.record, seen.prompt, scores)
 
     def _lost(self, measure: Measure, error: Exception) -> None:
         # The error's text may quote the exchange, so only its kind is told.
@@ -152,6 +164,11 @@ class Scorer:
             return None
         self._exporter.scored(measure, record, groups, score)
         return score
+
+
+def at_once(monitors: Sequence[AnyMonitor]) -> list[Monitor]:
+    """The monitors that score without waiting for anybody."""
+    return [cast("Monitor", one) for one in monitors if not inspect.iscoroutinefunction(one.score)]
 
 
 def in_force(measure: Measure, rates: Mapping[str, float]) -> Measure:

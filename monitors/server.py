@@ -8,9 +8,10 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
@@ -18,12 +19,17 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, start_
 from gateway.config import Keep
 from gateway.errors import ConfigError
 from gateway.metrics import product_version
+from gateway.replay_settings import ReplaySettings
 from gateway.resources import opened
 from gateway.v1 import record_pb2, record_pb2_grpc
 from monitors.calibration import Calibration, export
+from monitors.comparing import Comparer
+from monitors.evidence import EVIDENCE, SAVED_EVERY, Evidence
 from monitors.exporter import Exporter
 from monitors.keeping import Keeper
-from monitors.scorer import AnyMonitor, Scorer, check_names, in_force
+from monitors.names import Names
+from monitors.replayer import Replayer
+from monitors.scorer import AnyMonitor, Scorer, at_once, check_names, in_force
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Largest record the tap takes."""
@@ -38,12 +44,17 @@ class Options:
     """What an operator may choose.
 
     rates: by measure, the share of exchanges that it scores. keep: where exchanges are kept to be labelled.
-    calibration: what is known of the errors of the measures.
+    calibration: what is known of the errors of the measures. replay: what is run again, by the gateway behind
+    `control`, whose token is `token`. state: the folder where the evidence is kept across restarts.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
     keep: Keep | None = None
     calibration: Calibration | None = None
+    replay: ReplaySettings = field(default_factory=ReplaySettings)
+    control: Path | None = None
+    token: str = ""
+    state: Path | None = None
 
 
 async def run_monitors(
@@ -65,16 +76,68 @@ async def run_monitors(
     registry = CollectorRegistry()
     options = options or Options()
     measures = [in_force(monitor.measure, options.rates) for monitor in monitors]
-    exporter = Exporter(registry, measures, product_version())
+    names = Names()
+    exporter = Exporter(registry, measures, product_version(), names)
+    evidence = Evidence(measures, options.state / EVIDENCE if options.state else None)
+    registry.register(evidence.collector(names))
     if options.calibration is not None:
         export(options.calibration, measures, exporter)
     with _keeper(options.keep) as keeper:
-        scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper)
-        async with opened(monitors), contextlib.aclosing(scorer), _tap(scorer, tap_socket):
+        scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper, told=evidence.told)
+        comparer = Comparer(at_once(monitors), evidence.told, names, registry)
+        replayer = Replayer(options.replay, comparer.done, comparer.lost)
+        async with (
+            opened(monitors),
+            contextlib.aclosing(scorer),
+            _kept(evidence),
+            _replaying(replayer, options),
+            _tap(scorer, replayer, tap_socket),
+        ):
             with _metrics(registry, metrics_host, metrics_port) as port:
                 stopping = _stop_signals()
                 ready(f"{metrics_host}:{port}")
                 await stopping.wait()
+
+
+@contextlib.asynccontextmanager
+async def _kept(evidence: Evidence) -> AsyncIterator[None]:
+    """Save the evidence now and then, and at the end."""
+
+    async def saving() -> None:
+        while True:
+            await asyncio.sleep(SAVED_EVERY)
+            evidence.save()
+
+    async with _running(saving()):
+        yield
+    evidence.save()
+
+
+@contextlib.asynccontextmanager
+async def _replaying(replayer: Replayer, options: Options) -> AsyncIterator[None]:
+    if options.control is None or not options.replay.wanted:
+        yield
+        return
+    async with _running(replayer.run(options.control, options.token)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do work for as long as the context lasts; whatever it raises is logged and harms nothing else."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a task of the monitors ended: %s", type(error).__name__)
 
 
 def _keeper(keep: Keep | None) -> contextlib.AbstractContextManager[Keeper | None]:
@@ -93,8 +156,9 @@ def yield_to_others() -> None:
 class TapServicer(record_pb2_grpc.TapServiceServicer):
     """Scores each record as it arrives; while it does, gRPC's flow control holds the publisher."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, replayer: Replayer) -> None:
         self._scorer = scorer
+        self._replayer = replayer
 
     async def Publish(  # noqa: N802 (the name is the service's)
         self,
@@ -104,6 +168,7 @@ class TapServicer(record_pb2_grpc.TapServiceServicer):
         received = 0
         async for request in request_iterator:
             self._scorer.score(request.record)
+            self._replayer.offer(request.record)
             received += 1
             # Signals and other publishers get their turn between two records.
             await asyncio.sleep(0)
@@ -111,11 +176,11 @@ class TapServicer(record_pb2_grpc.TapServiceServicer):
 
 
 @contextlib.asynccontextmanager
-async def _tap(scorer: Scorer, path: Path) -> AsyncIterator[None]:
+async def _tap(scorer: Scorer, replayer: Replayer, path: Path) -> AsyncIterator[None]:
     _prepare_directory(path.parent)
     _remove_stale(path)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_RECORD_BYTES)])
-    record_pb2_grpc.add_TapServiceServicer_to_server(TapServicer(scorer), server)  # type: ignore[no-untyped-call]
+    record_pb2_grpc.add_TapServiceServicer_to_server(TapServicer(scorer, replayer), server)  # type: ignore[no-untyped-call]
     _bind(server, path)
     await server.start()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.commands.gateway import add_serving_arguments, announce, end_with_parent
 from gateway.config import Config, read_config
-from gateway.paths import run_folder
+from gateway.paths import control_token, run_folder
 from gateway.text import encoder
 from monitors.calibration import SHIPPED, read
 from monitors.scorer import AnyMonitor
@@ -42,7 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
     monitors = config.monitors()
     settings = config.settings
     calibration = read(Path(settings.calibration) if settings.calibration else SHIPPED)
-    options = Options(rates=rates(config, monitors), keep=settings.keep, calibration=calibration)
+    options = Options(
+        rates=rates(config, monitors),
+        keep=settings.keep,
+        calibration=calibration,
+        replay=config.replay,
+        control=folder / "control.sock",
+        token=control_token(folder),
+        state=folder,
+    )
     asyncio.run(run_monitors(monitors, folder / "tap.sock", host, int(port), ready, options))
     return 0
 

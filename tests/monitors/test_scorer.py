@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry
 
 from gateway.errors import ConfigError
 from gateway.v1 import record_pb2
-from monitors.exporter import MAX_DEFENSES, MIN_GROUP_SCORES, Exporter
+from monitors.exporter import MIN_GROUP_SCORES, Exporter
 from monitors.harmful_compliance import HarmfulCompliance
 from monitors.measure import Answer, Measure, Monitor, Prompt
+from monitors.names import MAX_DEFENSES
 from monitors.over_refusal import OverRefusal
 from monitors.scorer import Scorer, check_names
 from tests.monitors.exchanges import REFUSAL, defense, record
