@@ -103,12 +103,39 @@ def _direction(factor: float) -> str:
 
 def _interpolate(lengths: tuple[float, ...], violations: float) -> float:
     logs = [math.log(length) for length in lengths]
-    place = min(max(bisect_left(logs, math.log(violations)), 1), len(logs) - 1)
-    slope = (_LINES[place] - _LINES[place - 1]) / (logs[place] - logs[place - 1])
-    return max(_LINES[place - 1] + slope * (math.log(violations) - logs[place - 1]), 0.5)
+    wanted = math.log(violations)
+    place = min(max(bisect_left(logs, wanted), 1), len(logs) - 1)
+    slope = 1 / (logs[place] - logs[place - 1])
+    return max(_LOWEST + place - 1 + slope * (wanted - logs[place - 1]), 0.5)
 
 
-# Violations until a false alarm, by threshold; made by `python -m benchmarks.simulations run-lengths`.
-_LINES = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
-_RATES: dict[str, tuple[float, ...]] = {}
-_ARMS: dict[str, dict[float, tuple[float, ...]]] = {}
+# Violations until a false alarm at thresholds 2, 3, 4, ...: `python -m benchmarks.simulations run-lengths`.
+_LOWEST = 2.0
+_RATES: dict[str, tuple[float, ...]] = {
+    "up": (56, 200, 610, 1717, 4797, 13168, 37539, 95491),
+    "down": (75, 262, 802, 2295, 6316, 17266, 46154, 127208),
+}
+_ARMS: dict[str, dict[float, tuple[float, ...]]] = {
+    "up": {
+        0.01: (5858, 21016, 69098, 229299, 600000),
+        0.05: (1224, 4330, 14096, 40179, 100559),
+        0.1: (664, 2347, 7069, 21467, 54381),
+        0.25: (339, 1196, 3638, 10129, 31061),
+        0.5: (275, 963, 2984, 8253, 23392),
+        0.75: (380, 1361, 4155, 11726, 33210),
+        0.9: (807, 2872, 8830, 26627, 72000),
+        0.95: (1576, 5572, 17176, 51799, 155172),
+        0.99: (8009, 31662, 98630, 356436, 1285714),
+    },
+    "down": {
+        0.01: (7942, 31972, 104651, 318584, 1333333),
+        0.05: (1585, 5629, 17408, 49655, 163636),
+        0.1: (813, 2877, 9027, 25881, 70727),
+        0.25: (379, 1367, 4167, 12048, 33898),
+        0.5: (276, 982, 2956, 8487, 22959),
+        0.75: (340, 1191, 3676, 10459, 28754),
+        0.9: (663, 2324, 7108, 20022, 59504),
+        0.95: (1235, 4399, 13408, 41667, 110092),
+        0.99: (5848, 20642, 69632, 211765, 580645),
+    },
+}

@@ -110,12 +110,12 @@ class Evidence:
         lower, upper = betting.bounds(
             scores.betted(self.weights, *map(self._binary, (1, 0))), self.settings.alpha
         )
-        known = np.asarray([self.counts.column(Column.UNITS, arm).any(-1) for arm in (0, 1)]).all(0)
+        units = [self.counts.column(Column.UNITS, arm).sum(-1) for arm in (0, 1)]
         estimate, _ = scores.estimate_and_half_width(self._rates(), self.settings.alpha)
         return [
-            Interval(float(value) if told else None, min(low, high), max(low, high))
-            for value, told, low, high in zip(
-                estimate, known.tolist(), lower.tolist(), upper.tolist(), strict=True
+            Interval(float(value) if least else None, min(low, high), max(low, high))
+            for value, least, low, high in zip(
+                estimate, np.minimum(*units).tolist(), lower.tolist(), upper.tolist(), strict=True
             )
         ]
 

@@ -28,7 +28,7 @@ MIN_EVENTS = 5
 _FAR = 12.0  # |log r| beyond which a ratio counts as zero or infinite
 _NORMAL = NormalDist(0, PRIOR_SD)
 _HALF: Array = np.array([_NORMAL.inv_cdf(0.5 + (point + 0.5) / 48) for point in range(24)])
-_GRID: Array = np.linspace(-5 * PRIOR_SD, 5 * PRIOR_SD, 2001)
+_GRID: Array = np.linspace(-5 * PRIOR_SD, 5 * PRIOR_SD, 1001)
 _PRIOR: Array = np.exp(-0.5 * (_GRID / PRIOR_SD) ** 2)
 _PRIOR /= _PRIOR.sum()
 

@@ -31,7 +31,7 @@ _RETAINED: Array = np.linspace(-5, 5, 401)
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Units, and those of them that violate, by step and cell: shape `(..., steps, 4)`; weights `(steps, 2)`."""
+    """Units, and those that violate, by step and cell: shape `(..., steps, 4)`; weights `(steps, 2)`."""
 
     weights: Array
     units: Array
