@@ -6,7 +6,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import check, defenses, demo, fetch, gateway, monitors, send, serve, train, validate
+from gateway.commands import (
+    check,
+    defenses,
+    demo,
+    fetch,
+    gateway,
+    monitors,
+    rollout,
+    send,
+    serve,
+    train,
+    validate,
+)
 from gateway.errors import GatewayError
 from gateway.metrics import product_version
 
@@ -19,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=product_version())
     subparsers = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (serve, gateway, monitors, validate, defenses, check, fetch, send, demo, train):
+    commands = (serve, gateway, monitors, validate, rollout, defenses, check, fetch, send, demo, train)
+    for command in commands:
         command.add_parser(subparsers)
     return root
 
