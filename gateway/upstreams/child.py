@@ -78,6 +78,8 @@ async def supervised(name: str, start: Start, lent: Path | None = None) -> Async
         first_start.cancel()
         supervision.cancel()
         await asyncio.wait((supervision, first_start))
+        if lent is not None:
+            lent.unlink(missing_ok=True)
 
 
 class ChildModel:

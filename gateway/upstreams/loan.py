@@ -77,6 +77,7 @@ class BorrowedModel:
                 self._connection = connection
                 while self._loan() == loan:
                     await asyncio.sleep(LOOK)
+                self._connection = None
 
     def _loan(self) -> Loan | None:
         try:
