@@ -26,10 +26,10 @@ types: .stamps/dev
 	$(BIN)/mypy
 
 proto: .stamps/dev
-	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/gateway/v1/*.proto
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/gateway/v1/*.proto proto/monitors/v1/*.proto
 
 proto-check: proto
-	git diff --exit-code -- gateway/v1
+	git diff --exit-code -- gateway/v1 monitors/v1
 
 # Linter and breaking-change check for the contracts; the last commit is what must not break.
 buf: .tools/node_modules/.bin/buf

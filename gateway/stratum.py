@@ -4,6 +4,8 @@ Effects are compared within strata, so that a change of the traffic mix is not t
 defense can influence, the answer least of all, may decide where an exchange belongs.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,9 @@ SHORT, LONG = 200, 2000
 ANY = "any"
 """Stands for a model whose name the client made up."""
 
+LATIN, OTHER = "latin", "other"
+_LETTER = re.compile("[A-Za-z]")
+
 
 @dataclass(frozen=True, slots=True)
 class _Script:
@@ -26,7 +31,7 @@ class _Script:
 
 # Blocks of code points that hold most letters of one script; rough on purpose.
 _SCRIPTS = (
-    _Script("latin", 0x0041, 0x024F),
+    _Script(LATIN, 0x0041, 0x024F),
     _Script("greek", 0x0370, 0x03FF),
     _Script("cyrillic", 0x0400, 0x052F),
     _Script("hebrew", 0x0590, 0x05FF),
@@ -37,7 +42,6 @@ _SCRIPTS = (
     _Script("han", 0x3400, 0x9FFF),
     _Script("korean", 0xAC00, 0xD7AF),
 )
-OTHER = "other"
 
 
 def stratum(messages: Sequence[Message], model: str, known: Sequence[str]) -> str:
@@ -60,12 +64,19 @@ def script(text: str) -> str:
     >>> script("こんにちは世界"), script("123")
     ('japanese', 'other')
     """
-    letters = [ord(character) for character in text if character.isalpha()]
-    if not letters:
-        return OTHER
     if text.isascii():
-        return _SCRIPTS[0].name
+        return LATIN if _LETTER.search(text) else OTHER
     counts = dict.fromkeys((*(one.name for one in _SCRIPTS), OTHER), 0)
-    for code in letters:
-        counts[next((one.name for one in _SCRIPTS if one.first <= code <= one.last), OTHER)] += 1
-    return max(counts, key=counts.__getitem__)
+    # Each character is looked up once, however often it stands there.
+    for character, times in Counter(text).items():
+        if character.isalpha():
+            counts[_script_of(ord(character))] += times
+    found = max(counts, key=counts.__getitem__)
+    return found if counts[found] else OTHER
+
+
+def _script_of(code: int) -> str:
+    for one in _SCRIPTS:
+        if one.first <= code <= one.last:
+            return one.name
+    return OTHER

@@ -196,7 +196,8 @@ class Switchboard:
 
     def _save(self, after: Rollout, before: Rollout, event: str, why: str) -> None:
         """Keep a change of our own; where that fails it holds all the same, and the log tells."""
-        log.warning("rollout version %d: %s: %s", after.version, event, why)
+        if before.rows:
+            log.warning("rollout version %d: %s: %s", after.version, event, why)
         try:
             if self._file is not None:
                 self._file.write(after, before, event, "gateway", why)

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from monitors.effects.cell import Cell
+from monitors.effects.drift import Drift
 from monitors.effects.interval import Interval
 from monitors.measure import Measure
 from monitors.names import Names
@@ -135,3 +136,34 @@ def _ratio(cell: Cell) -> Interval | None:
 
 def _difference(cell: Cell) -> Interval | None:
     return cell.difference if cell.control.units and cell.treatment.units else cell.replayed_difference
+
+
+class DriftCollector(Collector):
+    """Where each detector of a change stands, and the alarms so far."""
+
+    def __init__(self, drift: Drift, measures: Mapping[str, Measure], names: Names) -> None:
+        self._drift = drift
+        self._measures = measures
+        self._names = names
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("kind", "risk", "measure", "defense", "method", "direction")
+        statistic = GaugeMetricFamily(
+            "crossrisk_drift_statistic", "How much speaks for a change.", labels=labels
+        )
+        threshold = GaugeMetricFamily(
+            "crossrisk_drift_threshold", "From where on it is an alarm.", labels=labels
+        )
+        for one in tuple(self._drift.statistics()):
+            told = self._labels(one.kind, one.measure, one.defense, one.method, one.direction)
+            statistic.add_metric(told, one.value)
+            threshold.add_metric(told, one.threshold)
+        yield from (statistic, threshold)
+        alarms = CounterMetricFamily("crossrisk_drift_alarms", "Changes that were found.", labels=labels)
+        for key, count in tuple(self._drift.counted.items()):
+            alarms.add_metric(self._labels(*key), count)
+        yield alarms
+
+    def _labels(self, kind: str, measure: str, defense: str, method: str, direction: str) -> list[str]:
+        risk = self._measures[measure].risk if measure else ""
+        return [kind, risk, measure, self._names.label(defense) if defense else "", method, direction]

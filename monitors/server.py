@@ -24,6 +24,7 @@ from gateway.resources import opened
 from gateway.v1 import record_pb2, record_pb2_grpc
 from monitors.calibration import Calibration, export
 from monitors.comparing import Comparer
+from monitors.effects_server import EFFECTS_SOCKET, effects_server
 from monitors.evidence import EVIDENCE, SAVED_EVERY, Evidence
 from monitors.exporter import Exporter
 from monitors.keeping import Keeper
@@ -79,7 +80,8 @@ async def run_monitors(
     names = Names()
     exporter = Exporter(registry, measures, product_version(), names)
     evidence = Evidence(measures, options.state / EVIDENCE if options.state else None)
-    registry.register(evidence.collector(names))
+    for collector in evidence.collectors(names):
+        registry.register(collector)
     if options.calibration is not None:
         export(options.calibration, measures, exporter)
     with _keeper(options.keep) as keeper:
@@ -90,6 +92,7 @@ async def run_monitors(
             opened(monitors),
             contextlib.aclosing(scorer),
             _kept(evidence),
+            _told(evidence, options),
             _replaying(replayer, options),
             _tap(scorer, replayer, tap_socket),
         ):
@@ -97,6 +100,15 @@ async def run_monitors(
                 stopping = _stop_signals()
                 ready(f"{metrics_host}:{port}")
                 await stopping.wait()
+
+
+@contextlib.asynccontextmanager
+async def _told(evidence: Evidence, options: Options) -> AsyncIterator[None]:
+    if options.state is None:
+        yield
+        return
+    async with effects_server(evidence, options.state / EFFECTS_SOCKET, options.token):
+        yield
 
 
 @contextlib.asynccontextmanager

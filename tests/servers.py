@@ -38,7 +38,9 @@ async def scripted(script: list[dict[str, Any]] | None = None) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def running(module: str, *arguments: str) -> AsyncIterator[dict[str, Any]]:
+async def running(
+    module: str, *arguments: str, patience: float = WAIT_SECONDS
+) -> AsyncIterator[dict[str, Any]]:
     """Run `python -m module` until the block ends; yields the line of JSON it prints when ready."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -46,7 +48,7 @@ async def running(module: str, *arguments: str) -> AsyncIterator[dict[str, Any]]
     )
     assert process.stdout is not None
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS)
+        line = await asyncio.wait_for(process.stdout.readline(), patience)
         assert line, f"{module} ended before it was ready"
         yield json.loads(line)
     finally:

@@ -94,12 +94,17 @@ class GatewayServicer:
 
 
 @asynccontextmanager
-async def grpc_server(engine: Engine, address: str, max_request: int) -> AsyncIterator[str]:
-    """Serve on `address` (host:port) for as long as the context lasts; gives the real address."""
+async def grpc_server(
+    engine: Engine, address: str, max_request: int, shared: bool = False
+) -> AsyncIterator[str]:
+    """Serve on `address` (host:port) for as long as the context lasts; gives the real address.
+
+    shared: other processes listen there too, and the system spreads the connections.
+    """
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", max_request),
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(shared)),
             ("grpc.http2.max_ping_strikes", 2),
             ("grpc.server_handshake_timeout_ms", 10_000),
         ]

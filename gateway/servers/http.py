@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.checking import Checked
 from gateway.engine import Engine
 from gateway.errors import ConfigError, InvalidRequestError
+from gateway.paths import claim_socket
 from gateway.servers import openai
 from gateway.servers.status import log_failure, public_message, status_of
 from gateway.text.encoder import loaded
@@ -32,6 +34,7 @@ from gateway.validation import check_text, exchange_from_openai, messages_from_o
 _JSON = [(b"content-type", b"application/json")]
 _EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 _GRACE = 5
+UNIX = "unix:"
 CHAT_PATH = "/v1/chat/completions"
 
 
@@ -190,17 +193,12 @@ def metrics_endpoint(registry: CollectorRegistry) -> Any:
 
 
 @asynccontextmanager
-async def http_server(app: ASGIApp, address: str, name: str) -> AsyncIterator[str]:
-    """Serve `app` on `address` (host:port) for as long as the context lasts; gives the real address."""
-    host, _, port = address.rpartition(":")
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=2048)
-    except OSError as error:
-        remedy = "is it in use? choose another"
-        raise ConfigError(
-            f"gateway: {name}: cannot listen on {address}: {error.strerror}; {remedy}"
-        ) from error
+async def http_server(app: ASGIApp, address: str, name: str, shared: bool = False) -> AsyncIterator[str]:
+    """Serve `app` on `address` for as long as the context lasts; gives the real address.
+
+    address: host:port, or `unix:` and the path of a socket. shared: other processes listen there too.
+    """
+    listening = listen(address, name, shared)
     config = uvicorn.Config(
         app,
         loop="none",
@@ -219,10 +217,42 @@ async def http_server(app: ASGIApp, address: str, name: str) -> AsyncIterator[st
     try:
         while not server.started and not serving.done():  # uvicorn offers nothing to wait for
             await asyncio.sleep(0.005)
-        yield f"{host}:{listening.getsockname()[1]}"
+        yield bound(address, listening)
     finally:
         server.should_exit = True
         await serving
+
+
+def listen(address: str, name: str, shared: bool = False) -> socket.socket:
+    """A socket that listens on `address`; raises ConfigError with a remedy."""
+    try:
+        if address.startswith(UNIX):
+            return _listen_unix(Path(address.removeprefix(UNIX)))
+        host, _, port = address.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        place = host.strip("[]"), int(port)
+        return socket.create_server(place, family=family, backlog=2048, reuse_port=shared)
+    except OSError as error:
+        remedy = "is it in use? choose another"
+        raise ConfigError(
+            f"gateway: {name}: cannot listen on {address}: {error.strerror}; {remedy}"
+        ) from error
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    claim_socket(path)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    path.chmod(0o600)
+    listening.listen(2048)
+    return listening
+
+
+def bound(address: str, listening: socket.socket) -> str:
+    """`address` with the port that was taken."""
+    if address.startswith(UNIX):
+        return address
+    return f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
 
 
 class _Server(uvicorn.Server):

@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
 
@@ -42,22 +43,30 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child that answers."""
+    """A child that answers, and what it takes to ask it."""
 
     process: Process
     connection: OpenAIConnection
+    loan: "Loan"
+
+
+class Loan(msgspec.Struct, frozen=True):
+    """How another process of ours reaches a child."""
+
+    url: str
+    api_key: str
 
 
 Start = Callable[[], AbstractAsyncContextManager[Child]]
 
 
 @asynccontextmanager
-async def supervised(name: str, start: Start) -> AsyncIterator["ChildModel"]:
-    """Keep a child running for as long as the context lasts.
+async def supervised(name: str, start: Start, lent: Path | None = None) -> AsyncIterator["ChildModel"]:
+    """Keep a child running for as long as the context lasts; `lent`: the file that tells others of it.
 
     Raises `UpstreamError` when it cannot be started at all.
     """
-    model = ChildModel(name, start)
+    model = ChildModel(name, start, lent)
     supervision = asyncio.create_task(model.supervise())
     first_start = asyncio.create_task(model.started.wait())
     try:
@@ -69,16 +78,19 @@ async def supervised(name: str, start: Start) -> AsyncIterator["ChildModel"]:
         first_start.cancel()
         supervision.cancel()
         await asyncio.wait((supervision, first_start))
+        if lent is not None:
+            lent.unlink(missing_ok=True)
 
 
 class ChildModel:
     """The connected model; `restarts` counts how often its process died and came back."""
 
-    def __init__(self, name: str, start: Start) -> None:
+    def __init__(self, name: str, start: Start, lent: Path | None = None) -> None:
         self.restarts = 0
         self.started = asyncio.Event()
         self._name = name
         self._start = start
+        self._lent = lent
         self._child: Child | None = None
 
     @property
@@ -89,7 +101,7 @@ class ChildModel:
     def __call__(self, exchange: Exchange) -> Deltas:
         # Whole answers come as streams too: only between tokens a child notices that a client has gone.
         asked = exchange if exchange.streamed else replace(exchange, streamed=True)
-        return self._child.connection(asked) if self._child else _down(self._name)
+        return self._child.connection(asked) if self._child else down(self._name)
 
     @property
     def connection(self) -> OpenAIConnection:
@@ -123,6 +135,8 @@ class ChildModel:
         async with self._start() as child:
             self.restarts += self.started.is_set()
             self._child = child
+            if self._lent is not None:
+                write_loan(self._lent, child.loan)
             self.started.set()
             born = asyncio.get_running_loop().time()
             try:
@@ -132,7 +146,8 @@ class ChildModel:
             return asyncio.get_running_loop().time() - born
 
 
-async def _down(name: str) -> Deltas:
+async def down(name: str) -> Deltas:
+    """What an upstream answers while its child is not there."""
     raise UpstreamError(f"{name} is being started again")
     yield  # makes this a generator, so that it fails where every upstream fails
 
@@ -157,7 +172,7 @@ async def running(program: Program, server: Callable[[str], OpenAI]) -> AsyncIte
             await following
             raise UpstreamError(f"{program.name} did not start: {stderr.text() or 'no word on stderr'}")
         async with server(address.url).open(program.api_key) as connection:
-            yield Child(process, connection)
+            yield Child(process, connection, Loan(address.url, program.api_key))
     finally:
         await _stop(process)
         await following
@@ -188,6 +203,14 @@ async def _stop(process: Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+def write_loan(file: Path, loan: Loan) -> None:
+    """Tell those who may read `file` how to reach a child; they never see half of it."""
+    temporary = file.with_suffix(".new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as writing:
+        writing.write(msgspec.json.encode(loan))
+    os.replace(temporary, file)
 
 
 class _Tail:

@@ -11,6 +11,7 @@ from gateway.errors import ConfigError
 from gateway.model_files import SMOLLM2, fetched
 from gateway.upstreams.child import Child, ChildModel, Program, running, supervised
 from gateway.upstreams.llama_server import Settings
+from gateway.upstreams.loan import BorrowedModel, borrowed
 from gateway.upstreams.openai import OpenAI
 
 NAME = "the embedded model"
@@ -63,10 +64,16 @@ class Embedded:
         """
         return supervised(NAME, self._run)
 
+    def lend(self, file: Path) -> AbstractAsyncContextManager[ChildModel]:
+        """Like `connect`, for other processes, which `borrow` by the same file."""
+        return supervised(NAME, self._run, file)
+
+    def borrow(self, file: Path) -> AbstractAsyncContextManager[BorrowedModel]:
+        """The model that another process lends."""
+        return borrowed(NAME, file, self._server)
+
     def _run(self) -> AbstractAsyncContextManager[Child]:
-        # every connection holds a thread in the child, so just enough to keep the slots busy
-        connections = 2 * self.slots
-        settings = _settings(self, connections)
+        settings = _settings(self, self._connections)
         program = Program(
             name=NAME,
             module="gateway.upstreams.llama_server",
@@ -76,11 +83,16 @@ class Embedded:
             verbose=settings.verbose,
             patience=STARTUP_SECONDS,
         )
-        return running(
-            program,
-            lambda url: OpenAI(
-                base_url=f"{url}/v1", models=self.models, timeout=self.timeout, connections=connections
-            ),
+        return running(program, self._server)
+
+    @property
+    def _connections(self) -> int:
+        # every connection holds a thread in the child, so just enough to keep the slots busy
+        return 2 * self.slots
+
+    def _server(self, url: str) -> OpenAI:
+        return OpenAI(
+            base_url=f"{url}/v1", models=self.models, timeout=self.timeout, connections=self._connections
         )
 
 

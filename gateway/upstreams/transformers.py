@@ -15,6 +15,7 @@ from gateway.prompt import instructed
 from gateway.scoring import registered
 from gateway.types import Deltas, Exchange, Steering
 from gateway.upstreams.child import Child, ChildModel, Program, running, supervised
+from gateway.upstreams.loan import BorrowedModel, borrowed
 from gateway.upstreams.openai import OpenAI, message_fields
 from gateway.whitebox.server import Settings
 
@@ -83,6 +84,18 @@ class Transformers:
             with registered(self.models[0], model):
                 yield model
 
+    def lend(self, file: Path) -> AbstractAsyncContextManager[ChildModel]:
+        """Keep the child running for other processes, which `borrow` by the same file."""
+        return supervised(NAME, self._run, file)
+
+    @asynccontextmanager
+    async def borrow(self, file: Path) -> AsyncIterator["OpenModel"]:
+        """The model that another process lends."""
+        async with borrowed(NAME, file, self._server) as child:
+            model = OpenModel(child)
+            with registered(self.models[0], model):
+                yield model
+
     def _run(self) -> AbstractAsyncContextManager[Child]:
         settings = Settings(
             model=str(self.path()),
@@ -112,7 +125,7 @@ class Transformers:
 class OpenModel:
     """The connected model: answers, steered where a defense says so, and tells how likely a text is."""
 
-    def __init__(self, child: ChildModel) -> None:
+    def __init__(self, child: ChildModel | BorrowedModel) -> None:
         self._child = child
 
     def __call__(self, exchange: Exchange) -> Deltas:

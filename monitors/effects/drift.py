@@ -9,7 +9,7 @@ A unit counts once a day for each measure, lest one unit's mood be taken for eve
 learned anew after a restart.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -101,6 +101,8 @@ class Drift:
         if len(measures) >= MAX_MEASURES:
             raise ValueError(f"drift: {len(measures)} measures are more than the {MAX_MEASURES - 1} that fit")
         self.alarms: deque[Alarm] = deque(maxlen=KEPT)
+        self.counted: Counter[tuple[str, str, str, str, str]] = Counter()
+        """Alarms by kind, measure, defense, method and direction."""
         self._patience = patience or Patience()
         self._places = {measure: place for place, measure in enumerate(measures)}
         self._measures = [_Measure() for _ in measures]
@@ -127,6 +129,9 @@ class Drift:
             if score.violation:
                 self._watch_effects(score.measure, observation, found)
         self.alarms.extend(found)
+        for alarm in found:
+            change = alarm.found
+            self.counted[alarm.kind, alarm.measure, alarm.defense, change.method, change.direction] += 1
         return found
 
     def statistics(self) -> list[Statistic]:

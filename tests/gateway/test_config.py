@@ -51,6 +51,17 @@ def test_a_good_file_is_built(tmp_path: Path) -> None:
         ("    name: second\n", "", ["defenses[1]", "`name:`"]),
         ("    name: second", "    name: Second!", ["defenses[1]", "line 10", "lower-case"]),
         ("mode: off", "mode: sometimes", ["defenses[1]", "line 11", "enforce, canary, shadow or off"]),
+        ("mode: off", "mode: canary", ["defenses[1]", "line 11", "needs `weight:`"]),
+        ("mode: off", "mode: canary\n    weight: 5", ["defenses[1]", "line 12", "from 0 to 1"]),
+        ("mode: off", "mode: canary\n    weight: .nan", ["defenses[1]", "line 12", "from 0 to 1"]),
+        ("mode: off", "mode: canary\n    weight: true", ["defenses[1]", "line 12", "from 0 to 1"]),
+        ("mode: off", "mode: shadow\n    weight: 0.5", ["defenses[1]", "line 12", "only a canary"]),
+        ("mode: off", "mode: shadow\n    holdback: 0.5", ["defenses[1]", "line 12", "only an enforced"]),
+        ("mode: off", "holdback: 1.0", ["defenses[1]", "line 11", "below 1"]),
+        ("mode: off", "holdback: 0.02", ["defenses[1]", "line 11", "`may_be_off: [second]`"]),
+        ("defenses:\n", "    may_be_off: [secnd]\ndefenses:\n", ["upstreams[0]", "line 6", "'second'?"]),
+        ("defenses:\n", "    may_be_off: second\ndefenses:\n", ["upstreams[0]", "line 6", "list of names"]),
+        ("  http: 127.0.0.1:0", "  lease_grace: -1", ["gateway", "line 2", "0 or more"]),
         (
             "defenses.leak_filter:LeakFilter\n    action",
             "defenses.leek:L\n    action",
@@ -74,6 +85,18 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, to
         assert part in str(error.value)
 
 
+def test_modes_shares_and_permissions_are_read(tmp_path: Path) -> None:
+    text = GOOD.replace("    mode: off", "    mode: canary\n    weight: 0.05")
+    text = text.replace("    action: block", "    action: block\n    holdback: 0.02")
+    text = text.replace("defenses:\n", "    may_be_off: [leak_filter]\ndefenses:\n", 1)
+    read = read_config(config(tmp_path, text))
+    first, second = read.layers()
+    assert (first.mode, first.weight, first.holdback) == ("enforce", 0.0, 0.02)
+    assert (second.mode, second.weight, second.holdback) == ("canary", 0.05, 0.0)
+    assert read.may_be_off() == (frozenset({"leak_filter"}),)
+    assert len(read.upstreams()) == 1
+
+
 def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
     text = GOOD.replace(
         "leak_filter:LeakFilter\n    action: block", "prompt_filter:PromptFilter\n    phrases_file: /no"
@@ -95,13 +118,16 @@ def test_a_missing_extra_is_told_with_its_remedy(tmp_path: Path, monkeypatch: py
 
 def test_validate_says_so_without_serving(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(config(tmp_path, GOOD))]) == 0
-    assert "valid" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "valid" in told
+    assert "leak_filter: enforce\n" in told
+    assert "second: off\n" in told
     assert main(["validate", str(config(tmp_path, "upstreams: []"))]) == 2
     assert "crossrisk: error:" in capsys.readouterr().err
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("serve", "gateway", "monitors", "validate", "fetch", "send", "demo"):
+    for command in ("serve", "gateway", "monitors", "validate", "fetch", "send", "demo", "rollout"):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0

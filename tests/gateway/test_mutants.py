@@ -181,6 +181,51 @@ MUTANTS = {
         "self.first_token",
         "tests/gateway/test_fusion.py -k charged",
     ),
+    "draws all defenses alike": Mutant(
+        "arm.py", 'f"{salt}:{epoch}:".encode()', 'f"{epoch}:".encode()', "tests/gateway/test_arm.py"
+    ),
+    "takes away what a route promised": Mutant(
+        "arm.py",
+        "if name not in rollout.killed and rollout.takes_away(name) and name not in may_be_off:",
+        "if False:",
+        "tests/gateway/test_arm.py",
+    ),
+    "takes a change for any version": Mutant(
+        "rollout.py", "if change.expected != rollout.version:", "if False:", "tests/gateway/test_rollout.py"
+    ),
+    "draws users anew who notice": Mutant(
+        "rollout.py", "and present.drawn and not redraw:", "and False:", "tests/gateway/test_rollout.py"
+    ),
+    "forgets the grace": Mutant(
+        "rollout.py",
+        "now > row.lease.until + grace",
+        "now > row.lease.until",
+        "tests/gateway/test_rollout.py",
+    ),
+    "lets a canary live that nobody watches": Mutant(
+        "switchboard.py",
+        "after = expired(before, self._clock(), self.grace)",
+        "after = before",
+        "tests/gateway/test_switchboard.py",
+    ),
+    "saves over the old table": Mutant(
+        "rollout_file.py",
+        'temporary = self.path.with_suffix(".new")',
+        "temporary = self.path",
+        "tests/gateway/test_switchboard.py -k crash",
+    ),
+    "takes a place of traffic for a replay": Mutant(
+        "tap.py",
+        "if self._taken >= self._capacity // 2:",
+        "if self._taken >= self._capacity:",
+        "tests/gateway/test_engine.py -k replay",
+    ),
+    "counts a replay as traffic": Mutant(
+        "engine.py",
+        "            if visit.live:\n                self._account(visit)",
+        "            if True:\n                self._account(visit)",
+        "tests/gateway/test_engine.py -k replay",
+    ),
     "lets unchecked text pass": Mutant(
         "member.py",
         'if policy == "block":',

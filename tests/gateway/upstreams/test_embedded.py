@@ -344,3 +344,30 @@ def test_hopeless_settings_are_refused(options: dict[str, Any], some_file: str) 
     pytest.importorskip("xllamacpp")
     with pytest.raises(ConfigError, match=next(iter(options))):
         Embedded(model_file=some_file, **options)
+
+
+# Other processes
+
+
+@pytest.mark.slow
+async def test_a_child_that_is_lent_answers_its_borrowers_wherever_it_moves(
+    model_file: Path, tmp_path: Path
+) -> None:
+    entry, file = Embedded(), tmp_path / "upstream-0.json"
+    async with entry.borrow(file) as early:
+        assert not await early.ready()
+        with pytest.raises(UpstreamError, match="started again"):
+            await collect(early(exchange()))
+        async with entry.lend(file) as lender:
+            assert file.stat().st_mode & 0o777 == 0o600
+            await until(early.ready)
+            async with entry.borrow(file) as late:
+                await until(late.ready)
+                answers = [await collect(one(exchange())) for one in (early, late, lender)]
+            assert text(answers[0]) == text(answers[1]) == text(answers[2]) != ""
+            assert lender.process_id is not None
+            os.kill(lender.process_id, signal.SIGKILL)
+            await until(lender.ready)
+            await until(early.ready)
+            assert text(await collect(early(exchange()))) == text(answers[0])
+        assert not file.exists()

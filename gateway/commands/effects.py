@@ -1,0 +1,252 @@
+"""`crossrisk effects`: how much each defense moves each measure, on the traffic of a running gateway."""
+
+import argparse
+import asyncio
+import math
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToJson
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from gateway.config import read_config
+from gateway.errors import ConfigError, UpstreamError
+from gateway.paths import control_token, run_folder
+from gateway.wire import RISK_FROM_PROTO
+from monitors.effects_server import EFFECTS_SOCKET
+from monitors.v1 import effects_pb2 as pb
+from monitors.v1.effects_pb2_grpc import EffectsServiceStub
+
+ABOUT = """\
+Ask the running monitors how much each defense moves each measure. A ratio of 2 means twice as many violations
+with the defense as without it; the interval holds however often one looks. Live traffic tells where a
+defense is on for a share of it; replays tell of the others. HARM is proof over all effects together.
+Exit code 0, 1 where a harm is proven, 2 where nobody answers."""
+EXAMPLES = """\
+examples:
+  crossrisk effects
+  crossrisk effects --watch
+  crossrisk effects --json | jq '.effects[] | select(.decided)'
+  crossrisk effects explain leak_filter over_refusal"""
+PATIENCE = 10.0
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "effects",
+        help="how much each defense moves each measure",
+        description=ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_place(parser)
+    parser.add_argument("--watch", action="store_true", help="show it again whenever evidence has come")
+    parser.add_argument("--all", action="store_true", help="also effects of which nothing is known yet")
+    parser.set_defaults(run=run, explain=False)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    explain = actions.add_parser(
+        "explain",
+        help="where one effect's evidence comes from, and what would settle it",
+        description="Tell the strata of one effect, and how much more traffic would settle it.",
+    )
+    _add_place(explain)
+    explain.add_argument("defense", metavar="DEFENSE")
+    explain.add_argument("measure", metavar="MEASURE")
+    explain.set_defaults(run=run, explain=True)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--run", dest="folder", type=Path, metavar="FOLDER", help="the run folder; default: this user's"
+    )
+    where.add_argument("--config", "-c", type=Path, metavar="FILE", help="the configuration that names it")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask and show."""
+    try:
+        return asyncio.run(_explain(arguments) if arguments.explain else _show(arguments))
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+            raise ConfigError(str(error.details())) from error
+        raise UpstreamError(f"the monitors do not answer ({error.code().name.lower()})") from error
+
+
+async def _show(arguments: argparse.Namespace) -> int:
+    async with _asking(arguments) as (stub, metadata):
+        if arguments.watch:
+            await _watch(stub, metadata, arguments)
+            return 0
+        answer = await stub.GetEffects(pb.GetEffectsRequest(), metadata=metadata, timeout=PATIENCE)
+    if arguments.json:
+        sys.stdout.write(_json(answer.matrix))
+    else:
+        Console().print(shown(answer.matrix, arguments.all))
+    return 1 if any(effect.decided for effect in answer.matrix.effects) else 0
+
+
+async def _watch(stub: Any, metadata: Any, arguments: argparse.Namespace) -> None:
+    calls = stub.WatchEffects(pb.WatchEffectsRequest(), metadata=metadata)
+    if arguments.json:
+        async for answer in calls:
+            sys.stdout.write(_json(answer.matrix, None))
+            sys.stdout.flush()
+        return
+    with Live(console=Console(), auto_refresh=False) as live:
+        async for answer in calls:
+            live.update(shown(answer.matrix, arguments.all), refresh=True)
+
+
+def _json(message: Any, indent: int | None = 1) -> str:
+    told = MessageToJson(message, indent=indent, preserving_proto_field_name=True)
+    return f"{told}\n"
+
+
+async def _explain(arguments: argparse.Namespace) -> int:
+    request = pb.ExplainEffectRequest(defense=arguments.defense, measure=arguments.measure)
+    async with _asking(arguments) as (stub, metadata):
+        answer = await stub.ExplainEffect(request, metadata=metadata, timeout=PATIENCE)
+    if arguments.json:
+        sys.stdout.write(_json(answer))
+    else:
+        Console().print(explained(answer))
+    return 0
+
+
+@asynccontextmanager
+async def _asking(arguments: argparse.Namespace) -> AsyncIterator[tuple[Any, Any]]:
+    folder = _folder(arguments)
+    socket = folder / EFFECTS_SOCKET
+    if not socket.exists():
+        raise UpstreamError(f"no monitors run in {folder}; start them with: crossrisk serve")
+    async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+        stub = EffectsServiceStub(channel)  # type: ignore[no-untyped-call]
+        yield stub, (("authorization", f"Bearer {control_token(folder)}"),)
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    if arguments.folder is not None:
+        return Path(arguments.folder)
+    return run_folder(read_config(arguments.config).settings.run if arguments.config else "")
+
+
+def shown(matrix: pb.Matrix, everything: bool = False) -> RenderableType:
+    """The matrix, and what has changed, for a terminal."""
+    table = Table("defense", "risk", "measure", "with / without", "points", "evidence", "")
+    effects = [effect for effect in matrix.effects if everything or _known(effect)]
+    last = ""
+    for effect in sorted(effects, key=lambda one: (one.defense, one.risk, one.measure)):
+        table.add_row(
+            effect.defense if effect.defense != last else "",
+            RISK_FROM_PROTO.get(effect.risk, ""),
+            effect.measure,
+            _interval(_told(effect.ratio, effect.replayed_ratio, effect), 1, "{:.2f}"),
+            _interval(_told(effect.difference, effect.replayed_difference, effect), 100, "{:+.1f}"),
+            _exposure(effect),
+            _flag(effect),
+        )
+        last = effect.defense
+    hidden = len(matrix.effects) - len(effects)
+    notes = [f"{matrix.folded} records and replays in {_duration(matrix.seconds)}"]
+    if hidden:
+        notes.append(f"{hidden} effects without a violation are not shown (--all)")
+    return Group(table, *map(_alarm, matrix.alarms), Text("; ".join(notes), style="dim"))
+
+
+def explained(answer: pb.ExplainEffectResponse) -> RenderableType:
+    """Evidence, strata and prospects of one effect, for a terminal."""
+    matrix = pb.Matrix(effects=[answer.effect])
+    strata = Table("stratum", "weight", "with: units", "violations", "without: units", "violations")
+    for one in answer.strata:
+        strata.add_row(
+            one.stratum, f"{one.weight:.0%}", str(one.treatment.units), str(one.treatment.violations),
+            str(one.control.units), str(one.control.violations),
+        )  # fmt: skip
+    effect = answer.effect
+    evidence = (
+        f"log e-values (3.0 proves one effect alone at 5 %): harm {effect.log_harm:.2f}, "
+        f"help {effect.log_help:.2f}, no worse {effect.log_noninferior:.2f}"
+    )
+    parts: list[RenderableType] = [shown(matrix, everything=True), Text(evidence)]
+    if answer.strata:
+        parts.append(strata)
+    return Group(*parts, *map(_prospect, answer.prospects))
+
+
+def _known(effect: pb.Effect) -> bool:
+    if effect.treatment.violations or effect.control.violations:
+        return True
+    return effect.replayed_pairs > 0 and effect.replayed_ratio.HasField("estimate")
+
+
+def _told(live: pb.Interval, replayed: pb.Interval, effect: pb.Effect) -> pb.Interval:
+    """From live traffic where arms were drawn, else from replays."""
+    return live if effect.treatment.units and effect.control.units else replayed
+
+
+def _interval(interval: pb.Interval, factor: float, style: str) -> str:
+    ends = [_number(end * factor, style) for end in (interval.lower, interval.upper)]
+    known = interval.HasField("estimate")
+    return f"{_number(interval.estimate * factor, style) if known else '?'} [{ends[0]}, {ends[1]}]"
+
+
+def _number(value: float, style: str) -> str:
+    return style.format(value) if math.isfinite(value) else "∞"
+
+
+def _exposure(effect: pb.Effect) -> str:
+    told = []
+    if effect.treatment.units and effect.control.units:
+        told.append(f"{effect.treatment.units} / {effect.control.units} units")
+    if effect.replayed_pairs:
+        told.append(f"{effect.replayed_pairs} replays")
+    return ", ".join(told)
+
+
+def _flag(effect: pb.Effect) -> Text:
+    if not effect.valid:
+        return Text("INVALID", "yellow")
+    if effect.decided:
+        return Text("HARM", "bold red")
+    if effect.shown:
+        return Text("harm likely", "red")
+    return Text("helps", "green") if effect.log_help >= 3 else Text("")
+
+
+def _alarm(alarm: pb.Alarm) -> Text:
+    what = " of ".join(part for part in (alarm.measure, alarm.defense) if part) or "mix of traffic"
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(alarm.since.seconds))
+    where = f", most in {alarm.moved[0].stratum}" if alarm.moved else ""
+    return Text(f"drift: {what} went {alarm.direction} since {since}{where}", "yellow")
+
+
+def _prospect(one: pb.Prospect) -> Text:
+    question = {"harm": "Is it harm?", "noninferior": "Is it no worse than the margin?"}[one.question]
+    if one.settled:
+        return Text(f"{question} Settled.", "green")
+    if not one.HasField("violations"):
+        return Text(f"{question} Not at the ratio seen so far.")
+    told = f"{question} About {one.violations:.0f} more violations"
+    if one.HasField("exchanges"):
+        told += f", {one.exchanges:.0f} scored exchanges"
+    if one.HasField("seconds"):
+        told += f", {_duration(one.seconds)} at present traffic"
+    return Text(f"{told}.")
+
+
+def _duration(seconds: float) -> str:
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {name}"
+    return f"{seconds:.0f} s"

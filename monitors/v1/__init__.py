@@ -1,0 +1,1 @@
+"""Code generated from `proto/gateway/v1`; `make proto` renews it."""
