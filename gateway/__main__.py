@@ -13,6 +13,7 @@ from gateway.commands import (
     demo,
     fetch,
     gateway,
+    label,
     monitors,
     send,
     serve,
@@ -32,6 +33,7 @@ COMMANDS = (
     fetch,
     send,
     demo,
+    label,
     calibrate,
     train,
 )
