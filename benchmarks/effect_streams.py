@@ -173,6 +173,7 @@ def beta_scores(
     rng = np.random.default_rng(seed)
     runs, looks, block = shape
     sums = np.zeros((2, 6, runs, looks, 1))
+    levels = np.zeros((2, runs, looks, 1, scores.LEVELS))
     for number in range(runs):
         treated = rng.random((looks, block)) < weight
         known = rng.standard_normal((looks, block))
@@ -182,7 +183,10 @@ def beta_scores(
         for arm, inside in enumerate((treated, ~treated)):
             for place, value in enumerate((np.ones_like(y), y, y * y, x, x * x, x * y)):
                 sums[arm, place, number, :, 0] = np.cumsum((value * inside).sum(1))
-    return Arms(np.array([weight]), Moments(*sums[0]), Moments(*sums[1]))
+            rounded = (y * (scores.LEVELS - 1) + 0.5).astype(int) + np.arange(looks)[:, None] * scores.LEVELS
+            counted = np.bincount(rounded[inside], minlength=looks * scores.LEVELS)
+            levels[arm, number, :, 0] = counted.reshape(looks, -1).cumsum(0)
+    return Arms(np.array([weight]), *(Moments.of(*sums[arm], levels[arm]) for arm in (0, 1)))
 
 
 def score_false_alarm(arms: Arms, truth: float = 0.0, *, adjusted: bool = True) -> float:

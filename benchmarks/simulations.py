@@ -81,7 +81,7 @@ def ramp(runs: int) -> tuple[float, float]:
 
 def stuck(runs: int) -> tuple[float, float]:
     """False alarms when every violation counts, and when only a unit's first one does."""
-    counted = sticky(Sticky(exchanges=20_000, weight=0.5), runs, 5)
+    counted = sticky(Sticky(exchanges=12_000, weight=0.5), runs, 5)
     return alarmed(ratio.harm(counted.every)), alarmed(ratio.harm(counted.first_violations))
 
 

@@ -14,6 +14,7 @@ from gateway.commands import (
     effects,
     fetch,
     gateway,
+    label,
     monitors,
     rollout,
     send,
@@ -36,6 +37,7 @@ COMMANDS = (
     fetch,
     send,
     demo,
+    label,
     calibrate,
     train,
 )

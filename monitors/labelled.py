@@ -1,8 +1,9 @@
 """Labelled exchanges: what people said of an answer, in the file format of `label` and `calibrate`."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,21 +35,42 @@ def read_labels(path: Path) -> list[Labelled]:
     """The labels in `path`, one JSON object a line; raises ConfigError naming the line.
 
     Keys: `measure`, `label` (0 or 1), `prompt` (a text) or `messages` (objects with `role` and `content`),
-    `answer`; optional `blocked`, `finish_reason`, `refusal`, `arm`, `weight`.
+    `answer`; optional `blocked`, `finish_reason`, `refusal`, `arm`, and either `weight`, or `stratum` and
+    `stratum_size`: a label stands for so many of its stratum as there are for each that is labelled.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read it: {error}") from error
-    return list(_labels(path, text))
+    rows = list(_rows(path, text))
+    counts = Counter(stratum for _, stratum in rows if stratum)
+    sizes: dict[_Stratum, int] = {}
+    for _, stratum in rows:
+        if stratum:
+            sizes[stratum] = max(stratum.size, sizes.get(stratum, 0))
+    return [
+        replace(one, weight=max(1.0, sizes[stratum] / counts[stratum])) if stratum else one
+        for one, stratum in rows
+    ]
 
 
-def _labels(path: Path, text: str) -> Iterator[Labelled]:
+@dataclass(frozen=True, slots=True)
+class _Stratum:
+    """Which exchanges a label stands for; the kept ones, and so the size, may have grown meanwhile."""
+
+    measure: str
+    name: str
+    size: int = field(compare=False)
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[Labelled, _Stratum | None]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            yield _label(json.loads(line))
+            row = json.loads(line)
+            name, size = str(row.get("stratum", "")), int(row.get("stratum_size", 1))
+            yield _label(row), _Stratum(str(row["measure"]), name, size) if name else None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(f"{path}, line {number}: {_problem(error)}") from error
 

@@ -84,7 +84,8 @@ def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
 def test_the_shipped_configuration_is_read() -> None:
     config = read_config(ROOT / "deploy/crossrisk.yaml")
     assert len(config.layers()) == 3
-    assert len(config.monitors()) == 8
+    assert len(config.monitors()) == 18
+    assert [rate for rate in config.rates() if rate is not None] == [0.25]
 
 
 def test_the_tables_of_the_readme_list_what_there_is() -> None:

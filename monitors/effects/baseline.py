@@ -8,8 +8,8 @@ from monitors.effects.ratio import Violations
 
 RATE_EVENTS = 400
 """Violations from which the rate of a measure is learned: its error is then about 5 %."""
-EFFECT_EVENTS = 200
-"""Violations from which the ratio of an effect is learned."""
+EFFECT_ERROR = 0.1
+"""Standard error of the log ratio to which an effect is learned: 400 violations at a weight of 50 %."""
 
 _PRIOR_EVENTS = 5.0  # violations by which a stratum's rate, and an hour's, is drawn to that of all
 _HOURS = 24
@@ -49,12 +49,19 @@ class Rates:
         self._hour_violations[hour] += violation
 
     def expected(self, stratum: str, hour: int, direction: float) -> float:
-        """The rate to expect, moved by `direction` times its own standard error.
+        """The rate to expect, moved by `direction` times its own relative standard error.
 
         The error of a baseline is no drift: towards the change looked for it is given the benefit.
         """
+        variance = 1 / max(self.violations, 1)
+        if self._whole_day:
+            variance += 1 / (self._hour_violations[hour] + _PRIOR_EVENTS)
         rate = self._rate(stratum) * self._season(hour)
-        return min(rate * math.exp(direction / math.sqrt(max(self.violations, 1))), 0.9)
+        return min(rate * math.exp(direction * math.sqrt(variance)), 0.9)
+
+    @property
+    def _whole_day(self) -> bool:
+        return self._began is not None and self._ended - self._began >= 86_400
 
     def _rate(self, stratum: str) -> float:
         overall = max(self.violations, 0.5) / max(sum(count for count, _ in self._strata.values()), 1)
@@ -62,7 +69,7 @@ class Rates:
         return (violations + _PRIOR_EVENTS) / (count + _PRIOR_EVENTS / overall)
 
     def _season(self, hour: int) -> float:
-        if self._began is None or self._ended - self._began < 86_400:
+        if not self._whole_day:
             return 1.0
         expected = sum(count * self._rate(stratum) for stratum, count in self._hours[hour].items())
         return (self._hour_violations[hour] + _PRIOR_EVENTS) / (expected + _PRIOR_EVENTS)
@@ -72,27 +79,29 @@ class Rates:
 class Ratio:
     """The ratio of an effect, as it stood when the watch began."""
 
-    events: int = EFFECT_EVENTS
+    wanted: float = EFFECT_ERROR
     violations: int = 0
+    error: float = math.inf
+    """Standard error of the log ratio."""
     _arms: dict[float, list[int]] = field(default_factory=dict)
     _log_ratio: float = 0.0
-    _error: float = 0.0
 
     @property
     def ready(self) -> bool:
         """Whether enough was seen."""
-        return self.violations >= self.events
+        return self.error <= self.wanted
 
     def add(self, weight: float, treated: bool) -> None:
         """Learn from one violation."""
         self._arms.setdefault(weight, [0, 0])[treated] += 1
         self.violations += 1
-        if self.ready:
+        # The error falls with the root of the count at best, so nothing is known before this many.
+        if self.violations >= 4 / self.wanted**2 and self.violations % 20 == 0:
             self._settle()
 
     def expected(self, direction: float) -> float:
         """The ratio to expect, moved by `direction` times its own standard error (of the logarithm)."""
-        return math.exp(self._log_ratio + direction * self._error)
+        return math.exp(self._log_ratio + direction * self.error)
 
     def _settle(self) -> None:
         arms = [(weight, *counts) for weight, counts in sorted(self._arms.items())]
@@ -101,7 +110,7 @@ class Ratio:
         self._log_ratio = float(ratio.log_ratio(counts))
         odds = counts.weights / (1 - counts.weights) * math.exp(self._log_ratio)
         known = ((counts.treatment + counts.control) * odds / (1 + odds) ** 2).sum()
-        self._error = 1 / math.sqrt(max(float(known), 1e-9))
+        self.error = 1 / math.sqrt(max(float(known), 1e-9))
 
 
 def hour_of(at: float) -> int:

@@ -84,8 +84,9 @@ def arm_threshold_for(violations: float, share: float, factor: float = FACTOR) -
     """
     tables = _ARMS[_direction(factor)]
     known = sorted(tables)
-    place = bisect_left(known, min(max(share, known[0]), known[-1]))
-    around = {known[place], known[max(place - 1, 0)]}
+    share = min(max(share, known[0]), known[-1])
+    place = bisect_left(known, share)
+    around = {known[place], known[place if known[place] == share else place - 1]}
     return max(_interpolate(tables[at], violations) for at in around)
 
 

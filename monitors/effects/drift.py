@@ -30,6 +30,7 @@ from monitors.effects.watch import BETS, Bet, Direction, Found, Method, Moved, W
 
 Kind = Literal["measure", "effect", "mix"]
 
+_BENEFIT = 2.0  # standard errors of a learned baseline that are not taken for drift
 KEPT = 100
 """Alarms that are remembered."""
 
@@ -201,7 +202,7 @@ class Drift:
         if watch is None:
             ratio = effect.ratio.expected(0) if given is None else given
             watch = effect.watches[part.weight] = self._effect_watch(treated_share(part.weight, ratio))
-        sides = (effect.ratio.expected(side) if given is None else given for side in (1, -1))
+        sides = (effect.ratio.expected(side) if given is None else given for side in (_BENEFIT, -_BENEFIT))
         bet = _arm_bet(part, *sides)
         return watch.add(observation.stratum, float(part.on), bet, observation.at)
 
@@ -211,7 +212,9 @@ class Drift:
 
 
 def _rate_bet(rates: Rates, stratum: str, hour: int) -> Bet:
-    parts = [rate_evidence(rates.expected(stratum, hour, 1 if bet > 1 else -1), bet) for bet in BETS]
+    parts = [
+        rate_evidence(rates.expected(stratum, hour, _BENEFIT if bet > 1 else -_BENEFIT), bet) for bet in BETS
+    ]
     violation, absence = zip(*parts, strict=True)
     return Bet(violation, absence, rates.expected(stratum, hour, 0))
 

@@ -17,7 +17,6 @@ from monitors.effects.estimate import Settings, cells, harm
 from monitors.effects.firsts import MAX_MEASURES, Firsts, Fresh, Generations
 from monitors.effects.ledger import COLUMNS, MAX_ROWS, SCALE, Column, Ledger, LedgerState, Row
 from monitors.effects.observation import Assignment, Observation, Score
-from monitors.effects.paired import Pairs
 from monitors.effects.replays import Match, Replays
 from monitors.effects.scores import level
 
@@ -123,10 +122,6 @@ class Effects:
             )
             for cell in found
         ]
-
-    def replayed(self, defenses: tuple[str, ...], measure: str) -> Pairs:
-        """Replayed pairs that differ in exactly `defenses`."""
-        return Pairs.of(*self.ledger.pairs(tuple(sorted(defenses)))[self._places[measure]])
 
     def merge(self, ledger: Ledger) -> None:
         """Add the counts of a worker that folds exchanges which never come here."""

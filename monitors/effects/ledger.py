@@ -78,7 +78,8 @@ class Counts:
     def _moments(self, arm: int) -> Moments:
         scales = (1, SCALE, SCALE**2, SCALE, SCALE**2, SCALE**2)
         columns = (Column.UNITS, Column.Y, Column.YY, Column.X, Column.XX, Column.XY)
-        return Moments(*(self.column(name, arm) / scale for name, scale in zip(columns, scales, strict=True)))
+        sums = (self.column(name, arm) / scale for name, scale in zip(columns, scales, strict=True))
+        return Moments.of(*sums, self.levels(arm))
 
 
 class _Line(msgspec.Struct, array_like=True):

@@ -29,7 +29,7 @@ MIN_UNITS = 50
 MIN_UNITS_RARE = 200
 """The same for a weight of 1 % (or 99 %) and beyond."""
 MIN_EVENTS = 20.0
-"""Effective number of scores above zero that each arm needs: sum(y)^2 / sum(y^2), for 0 and 1 their count."""
+"""Effective number of unusual scores that each arm needs (`effective_events`)."""
 LOOK_BEST = 20_000
 """Number of units at which the sequence is tightest; any other is as valid."""
 LEVELS = 11
@@ -38,7 +38,10 @@ LEVELS = 11
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Sums over one arm, one column for each weight: shape `(..., steps)`."""
+    """Sums over one arm, one column for each weight: shape `(..., steps)`.
+
+    `levels`, `(..., steps, LEVELS)`, is how often each level came; unknown, scores are taken to be 0 or 1.
+    """
 
     count: Array
     y: Array
@@ -46,10 +49,11 @@ class Moments:
     x: Array
     xx: Array
     xy: Array
+    levels: Array | None = None
 
     @classmethod
     def of(cls, *sums: ArrayLike) -> "Moments":
-        """From six array-likes in the order of the fields."""
+        """From array-likes in the order of the fields."""
         return cls(*(np.asarray(part, np.float64) for part in sums))
 
 
@@ -74,8 +78,18 @@ def enough(arms: Arms) -> NDArray[np.bool_]:
 
 
 def effective_events(arm: Moments) -> Array:
-    """How many scores of equal size would give the arm's first two moments."""
-    total, squares = arm.y.sum(-1), arm.yy.sum(-1)
+    """How many scores of equal distance from the usual one would spread the arm's scores as much.
+
+    Of 0 and 1 it is the count of the rarer. Where nearly all scores are the same, however high, the few
+    others make the variance, and until enough of them came it is not known.
+    """
+    levels = arm.levels
+    if levels is None:
+        ones = arm.y.sum(-1)
+        return np.asarray(np.minimum(ones, arm.count.sum(-1) - ones))
+    counts = levels.sum(-2)
+    distance = np.abs(np.arange(LEVELS) - counts.argmax(-1)[..., None])
+    total, squares = (counts * distance).sum(-1), (counts * distance**2).sum(-1)
     return np.asarray(np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0))
 
 
@@ -99,7 +113,7 @@ def estimate_and_half_width(arms: Arms, alpha: float, *, adjusted: bool = True) 
         (_residual(arm, at, slope, center) * weight**2).sum(-1)
         for arm, at, weight in zip(groups, means, inverse, strict=True)
     )
-    deviation = np.sqrt(spread / np.maximum(total, 1))
+    deviation = np.sqrt(np.maximum(spread, 0) / np.maximum(total, 1))  # rounding may leave less than nothing
     return np.asarray(means[0] - means[1]), deviation * width(total, alpha)
 
 

@@ -3,10 +3,11 @@ import pytest
 
 from benchmarks.effect_streams import beta_scores
 from monitors.effects import scores
+from monitors.effects.interval import Array
 from monitors.effects.scores import Arms, Moments
 
 
-def moments(y: np.ndarray, x: np.ndarray) -> Moments:  # type: ignore[type-arg]
+def moments(y: Array, x: Array) -> Moments:
     return Moments.of([len(y)], [y.sum()], [(y * y).sum()], [x.sum()], [(x * x).sum()], [(x * y).sum()])
 
 
@@ -55,17 +56,31 @@ def test_steps_with_other_rates_do_not_make_an_effect() -> None:
 @pytest.mark.parametrize(
     ("weight", "units", "events", "enough"),
     [
-        (0.5, 49, 49, False),
-        (0.5, 50, 50, True),
+        (0.5, 49, 25, False),
+        (0.5, 50, 25, True),
         (0.5, 5000, 19, False),
-        (0.01, 199, 199, False),
-        (0.01, 200, 200, True),
+        (0.01, 199, 25, False),
+        (0.01, 200, 25, True),
     ],
 )
 def test_floors(weight: float, units: int, events: int, enough: bool) -> None:
     small = Moments.of([units], [events], [events], [0], [0], [0])
     large = Moments.of([10_000], [5000], [5000], [0], [0], [0])
     assert (scores.difference(Arms(np.array([weight]), small, large)) is not None) is enough
+
+
+def test_scores_that_hardly_differ_are_not_enough_however_high() -> None:
+    def arm(unusual: int) -> Moments:
+        levels = np.zeros((1, scores.LEVELS))
+        levels[0, 3], levels[0, 9] = 5000 - unusual, unusual
+        y = levels[0] @ np.linspace(0, 1, scores.LEVELS)
+        return Moments.of([5000], [y], [y], [0], [0], [0], levels)
+
+    assert [bool(scores.enough(Arms(np.array([0.5]), arm(few), arm(few)))) for few in (0, 19, 20)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_poststratification_keeps_the_shares_it_is_given() -> None:
