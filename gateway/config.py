@@ -7,19 +7,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard, cast, get_args, get_type_hints
+from typing import Any, TypeGuard, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 import yaml
 
 from gateway.chain import Layer
+from gateway.effects_settings import EffectsSettings
 from gateway.errors import ConfigError
 from gateway.prompt import DecodingDefense
 from gateway.replay_settings import ReplaySettings
 from gateway.text.encoder import Choice
 from gateway.types import Defense, Mode, UpstreamEntry
 
-SECTIONS = ("gateway", "upstreams", "defenses", "monitors", "replay")
+SECTIONS = ("gateway", "upstreams", "defenses", "monitors", "replay", "effects")
 EXTRAS = {
     "xllamacpp": "embedded",
     "torch": "whitebox",
@@ -29,6 +30,7 @@ EXTRAS = {
     "spacy": "ner",
 }
 MAY_BE_OFF = "may_be_off"
+_Settings = TypeVar("_Settings")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -109,6 +111,7 @@ class Config:
     defense_entries: tuple[Entry, ...]
     monitor_entries: tuple[Entry, ...]
     replay: ReplaySettings = field(default_factory=ReplaySettings)
+    effects: EffectsSettings = field(default_factory=EffectsSettings)
 
     def upstreams(self) -> tuple[UpstreamEntry, ...]:
         """The configured upstreams; there is at least one."""
@@ -192,7 +195,14 @@ def read_config(path: Path) -> Config:
     if not upstreams:
         raise sections.error("there is no upstream; list at least one under `upstreams:`")
     defenses, monitors = (_entries(by_name.get(name), path, name) for name in ("defenses", "monitors"))
-    return Config(settings, upstreams, defenses, monitors, _replay(by_name.get("replay"), path))
+    return Config(
+        settings,
+        upstreams,
+        defenses,
+        monitors,
+        _section(by_name.get("replay"), path, "replay", ReplaySettings),
+        _section(by_name.get("effects"), path, "effects", EffectsSettings),
+    )
 
 
 def build(entry: Entry, method: str) -> object:
@@ -327,11 +337,11 @@ def _settings(node: yaml.Node | None, path: Path) -> Settings:
     return settings
 
 
-def _replay(node: yaml.Node | None, path: Path) -> ReplaySettings:
+def _section(node: yaml.Node | None, path: Path, name: str, kind: type[_Settings]) -> _Settings:
     if node is None:
-        return ReplaySettings()
-    entry = _mapping(node, str(path), "replay")
-    return cast("ReplaySettings", convert(entry, entry.options, ReplaySettings))
+        return kind()
+    entry = _mapping(node, str(path), name)
+    return cast("_Settings", convert(entry, entry.options, kind))
 
 
 def _check_address(entry: Entry, key: str, address: str) -> None:

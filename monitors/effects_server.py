@@ -19,6 +19,7 @@ from monitors.effects import cell as cells
 from monitors.effects.cell import Cell
 from monitors.effects.drift import Alarm
 from monitors.effects.interval import Interval, threshold
+from monitors.effects.joint import Interaction, Sides
 from monitors.effects.ledger import Column, Counts
 from monitors.effects.prospect import violations_needed
 from monitors.evidence import Evidence
@@ -80,6 +81,8 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
             folded=evidence.folded,
             seconds=time.time() - evidence.began,
         )
+        matrix.interactions.extend(map(self._interaction, evidence.interactions()))
+        matrix.asymmetries.extend(map(_asymmetry, evidence.asymmetries()))
         matrix.at.GetCurrentTime()
         return matrix
 
@@ -104,6 +107,25 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
             valid=cell.valid,
             decided=cell.decided,
             shown=cell.shown,
+        )
+
+    def _interaction(self, one: Interaction) -> pb.Interaction:
+        kept = one.retention
+        return pb.Interaction(
+            first=one.defenses[0],
+            second=one.defenses[1],
+            risk=RISK_TO_PROTO[self._evidence.measures[one.measure].risk],
+            measure=one.measure,
+            units=one.units,
+            ratio=_interval(one.ratio),
+            difference=_interval(one.difference),
+            log_evidence=one.log_evidence,
+            alone=_interval(kept.alone) if kept else None,
+            joined=_interval(kept.joined) if kept else None,
+            log_lost=kept.log_lost if kept else 0.0,
+            retained=_interval(kept.retained) if kept else None,
+            replayed=_interval(one.replayed),
+            sure=one.sure(self._evidence.effects.settings.alpha),
         )
 
     def _explained(self, defense: str, measure: str) -> pb.ExplainEffectResponse:
@@ -173,6 +195,19 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
                 # What was folded before a restart came at another time, so only the rate of late counts.
                 prospect.seconds = prospect.exchanges * elapsed / self._evidence.folded
         return prospect
+
+
+def _asymmetry(sides: Sides) -> pb.Asymmetry:
+    told = sides.asymmetry
+    return pb.Asymmetry(
+        first=RISK_TO_PROTO[sides.first],
+        second=RISK_TO_PROTO[sides.second],
+        first_on_second=_interval(told.first_on_second),
+        second_on_first=_interval(told.second_on_first),
+        difference=_interval(told.difference),
+        effects=told.cells,
+        missing=told.missing,
+    )
 
 
 def _weight(cell: Cell) -> float | None:

@@ -7,10 +7,15 @@ from pathlib import Path
 
 from prometheus_client.registry import Collector
 
+from gateway.effects_settings import EffectsSettings
 from gateway.errors import ConfigError
+from gateway.types import Risk
 from gateway.v1 import record_pb2
+from gateway.wire import RISK_FROM_PROTO
 from monitors.effects.drift import Alarm, Drift
-from monitors.effects.effects import Effects
+from monitors.effects.effects import MAX_DEFENSES, Effects
+from monitors.effects.estimate import Settings
+from monitors.effects.joint import Interaction, Sides, asymmetries, interactions
 from monitors.effects_exporter import DriftCollector, EffectsCollector
 from monitors.measure import Measure, Prompt
 from monitors.names import Names
@@ -26,12 +31,20 @@ SAVED_EVERY = 10.0
 class Evidence:
     """Hears scores, and has the matrix of effects.
 
-    file: where the counts are kept; a file of other measures is put aside, and said so.
+    file: where the counts are kept; a file of other measures is put aside, and said so. chosen: what counts
+    as harm. `targets` has the risk of each defense that was seen.
     """
 
-    def __init__(self, measures: Sequence[Measure], file: Path | None = None) -> None:
+    def __init__(
+        self, measures: Sequence[Measure], file: Path | None = None, chosen: EffectsSettings | None = None
+    ) -> None:
         self.measures: Mapping[str, Measure] = {measure.name: measure for measure in measures}
-        self.effects = Effects(list(self.measures))
+        chosen = chosen or EffectsSettings()
+        self._check(chosen)
+        self.targets: dict[str, Risk] = {}
+        self.together = chosen.together
+        settings = Settings(chosen.alpha, chosen.tolerance, chosen.margin, chosen.margins)
+        self.effects = Effects(list(self.measures), chosen.together, settings)
         self.drift = Drift(list(self.measures))
         self.folded = 0
         self.began = time.time()
@@ -43,6 +56,9 @@ class Evidence:
     def told(self, record: record_pb2.Record, prompt: Prompt, scores: Mapping[str, float]) -> None:
         """Fold the scores of a record, live or replayed."""
         observation = observed(record, prompt, scores, self.measures)
+        for one in record.defenses:
+            if one.risk in RISK_FROM_PROTO and len(self.targets) < MAX_DEFENSES:
+                self.targets[one.defense] = RISK_FROM_PROTO[one.risk]
         if new := self.effects.fold(observation):
             self.folded += 1
             self._changed = True
@@ -50,6 +66,15 @@ class Evidence:
                 log.warning("drift: %s", told(alarm))
             if any(score.violation for score in observation.scores):
                 self.effects.look()
+
+    def interactions(self) -> list[Interaction]:
+        """What the chosen pairs of defenses do together."""
+        return list(interactions(self.effects.ledger, self.effects.settings, self.together))
+
+    def asymmetries(self) -> list[Sides]:
+        """How the defenses of two risks treat each other's."""
+        risks = {name: measure.risk for name, measure in self.measures.items()}
+        return list(asymmetries(self.effects.ledger, self.effects.settings, self.targets, risks))
 
     def collectors(self, names: Names) -> list[Collector]:
         """The matrix, and how near each detector is to an alarm, as series."""
@@ -66,6 +91,12 @@ class Evidence:
         if self._file is not None and self._changed:
             self.effects.save(self._file)
             self._changed = False
+
+    def _check(self, chosen: EffectsSettings) -> None:
+        for name in chosen.margins:
+            if name not in self.measures:
+                known = ", ".join(sorted(self.measures))
+                raise ConfigError(f"effects: margins: nothing measures {name!r}; there is {known}")
 
     def _load(self, file: Path) -> None:
         try:

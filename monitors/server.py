@@ -17,6 +17,7 @@ import grpc
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
 from gateway.config import Keep
+from gateway.effects_settings import EffectsSettings
 from gateway.errors import ConfigError
 from gateway.metrics import product_version
 from gateway.replay_settings import ReplaySettings
@@ -46,13 +47,15 @@ class Options:
 
     rates: by measure, the share of exchanges that it scores. keep: where exchanges are kept to be labelled.
     calibration: what is known of the errors of the measures. replay: what is run again, by the gateway behind
-    `control`, whose token is `token`. state: the folder where the evidence is kept across restarts.
+    `control`, whose token is `token`. effects: what counts as harm. state: the folder where the evidence is
+    kept across restarts.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
     keep: Keep | None = None
     calibration: Calibration | None = None
     replay: ReplaySettings = field(default_factory=ReplaySettings)
+    effects: EffectsSettings = field(default_factory=EffectsSettings)
     control: Path | None = None
     token: str = ""
     state: Path | None = None
@@ -79,7 +82,8 @@ async def run_monitors(
     measures = [in_force(monitor.measure, options.rates) for monitor in monitors]
     names = Names()
     exporter = Exporter(registry, measures, product_version(), names)
-    evidence = Evidence(measures, options.state / EVIDENCE if options.state else None)
+    file = options.state / EVIDENCE if options.state else None
+    evidence = Evidence(measures, file, options.effects)
     for collector in evidence.collectors(names):
         registry.register(collector)
     if options.calibration is not None:

@@ -161,7 +161,42 @@ def shown(matrix: pb.Matrix, everything: bool = False) -> RenderableType:
     notes = [f"{matrix.folded} records and replays in {_duration(matrix.seconds)}"]
     if hidden:
         notes.append(f"{hidden} effects without a violation are not shown (--all)")
-    return Group(table, *map(_alarm, matrix.alarms), Text("; ".join(notes), style="dim"))
+    parts: list[RenderableType] = [table]
+    if matrix.interactions:
+        parts.append(_together(matrix))
+    if matrix.asymmetries:
+        parts.append(_sides(matrix))
+    return Group(*parts, *map(_alarm, matrix.alarms), Text("; ".join(notes), style="dim"))
+
+
+def _together(matrix: pb.Matrix) -> Table:
+    table = Table("together", "measure", "ratio of ratios", "points", "kept of the first's gain", "units", "")
+    for one in matrix.interactions:
+        told = one.difference if one.HasField("difference") else one.replayed
+        table.add_row(
+            f"{one.first} + {one.second}",
+            one.measure,
+            _interval(one.ratio, 1, "{:.2f}") if one.HasField("ratio") else "",
+            _interval(told, 100, "{:+.1f}"),
+            _interval(one.retained, 1, "{:.2f}") if one.HasField("retained") else "",
+            str(one.units) if one.units else "replays",
+            Text("NOT ALONE", "bold red") if one.sure else Text(""),
+        )
+    return table
+
+
+def _sides(matrix: pb.Matrix) -> Table:
+    table = Table("defenses of", "on measures of", "points", "the other way", "difference", "effects")
+    for one in matrix.asymmetries:
+        table.add_row(
+            RISK_FROM_PROTO[one.first],
+            RISK_FROM_PROTO[one.second],
+            _interval(one.first_on_second, 100, "{:+.1f}"),
+            _interval(one.second_on_first, 100, "{:+.1f}"),
+            _interval(one.difference, 100, "{:+.1f}"),
+            f"{one.effects} of {one.effects + one.missing}",
+        )
+    return table
 
 
 def explained(answer: pb.ExplainEffectResponse) -> RenderableType:

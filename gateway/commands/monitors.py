@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep=settings.keep,
         calibration=calibration,
         replay=config.replay,
+        effects=config.effects,
         control=folder / "control.sock",
         token=control_token(folder),
         state=folder,

@@ -33,7 +33,7 @@ class WatchEffectsResponse(_message.Message):
     def __init__(self, matrix: _Optional[_Union[Matrix, _Mapping]] = ...) -> None: ...
 
 class Matrix(_message.Message):
-    __slots__ = ("effects", "alarms", "at", "alpha", "tolerance", "folded", "seconds")
+    __slots__ = ("effects", "alarms", "at", "alpha", "tolerance", "folded", "seconds", "interactions", "asymmetries")
     EFFECTS_FIELD_NUMBER: _ClassVar[int]
     ALARMS_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,8 @@ class Matrix(_message.Message):
     TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     FOLDED_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    ASYMMETRIES_FIELD_NUMBER: _ClassVar[int]
     effects: _containers.RepeatedCompositeFieldContainer[Effect]
     alarms: _containers.RepeatedCompositeFieldContainer[Alarm]
     at: _timestamp_pb2.Timestamp
@@ -48,7 +50,59 @@ class Matrix(_message.Message):
     tolerance: float
     folded: int
     seconds: float
-    def __init__(self, effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., folded: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
+    interactions: _containers.RepeatedCompositeFieldContainer[Interaction]
+    asymmetries: _containers.RepeatedCompositeFieldContainer[Asymmetry]
+    def __init__(self, effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., folded: _Optional[int] = ..., seconds: _Optional[float] = ..., interactions: _Optional[_Iterable[_Union[Interaction, _Mapping]]] = ..., asymmetries: _Optional[_Iterable[_Union[Asymmetry, _Mapping]]] = ...) -> None: ...
+
+class Interaction(_message.Message):
+    __slots__ = ("first", "second", "risk", "measure", "units", "ratio", "difference", "log_evidence", "alone", "joined", "log_lost", "retained", "replayed", "sure")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    RISK_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    LOG_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
+    JOINED_FIELD_NUMBER: _ClassVar[int]
+    LOG_LOST_FIELD_NUMBER: _ClassVar[int]
+    RETAINED_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    SURE_FIELD_NUMBER: _ClassVar[int]
+    first: str
+    second: str
+    risk: _gateway_pb2.Risk
+    measure: str
+    units: int
+    ratio: Interval
+    difference: Interval
+    log_evidence: float
+    alone: Interval
+    joined: Interval
+    log_lost: float
+    retained: Interval
+    replayed: Interval
+    sure: bool
+    def __init__(self, first: _Optional[str] = ..., second: _Optional[str] = ..., risk: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., measure: _Optional[str] = ..., units: _Optional[int] = ..., ratio: _Optional[_Union[Interval, _Mapping]] = ..., difference: _Optional[_Union[Interval, _Mapping]] = ..., log_evidence: _Optional[float] = ..., alone: _Optional[_Union[Interval, _Mapping]] = ..., joined: _Optional[_Union[Interval, _Mapping]] = ..., log_lost: _Optional[float] = ..., retained: _Optional[_Union[Interval, _Mapping]] = ..., replayed: _Optional[_Union[Interval, _Mapping]] = ..., sure: _Optional[bool] = ...) -> None: ...
+
+class Asymmetry(_message.Message):
+    __slots__ = ("first", "second", "first_on_second", "second_on_first", "difference", "effects", "missing")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    FIRST_ON_SECOND_FIELD_NUMBER: _ClassVar[int]
+    SECOND_ON_FIRST_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    EFFECTS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    first: _gateway_pb2.Risk
+    second: _gateway_pb2.Risk
+    first_on_second: Interval
+    second_on_first: Interval
+    difference: Interval
+    effects: int
+    missing: int
+    def __init__(self, first: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., second: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., first_on_second: _Optional[_Union[Interval, _Mapping]] = ..., second_on_first: _Optional[_Union[Interval, _Mapping]] = ..., difference: _Optional[_Union[Interval, _Mapping]] = ..., effects: _Optional[int] = ..., missing: _Optional[int] = ...) -> None: ...
 
 class Interval(_message.Message):
     __slots__ = ("estimate", "lower", "upper")
