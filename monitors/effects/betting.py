@@ -75,12 +75,12 @@ def bounds(outcomes: Outcomes, alpha: float = 0.05) -> tuple[Array, Array]:
         return empty - 1, empty + 1
     # With several ranges the mean lies in the narrowest.
     floor, ceiling = float(outcomes.low.max()), float(outcomes.high.min())
-    room = 1e-9 * (ceiling - floor)
+    room = 1e-8 * (ceiling - floor)
     shape = outcomes.counts.shape[:-1]
     ends = np.full(shape, floor + room), np.full(shape, ceiling - room)
     needed = threshold(alpha / 2)
-    lower = bisect(lambda null: needed - above(outcomes, null), *ends)
-    upper = bisect(lambda null: below(outcomes, null) - needed, *ends)
+    lower = bisect(lambda null: needed - above(outcomes, null), *ends, rounds=32)
+    upper = bisect(lambda null: below(outcomes, null) - needed, *ends, rounds=32)
     return (
         np.where(lower <= floor + 2 * room, floor, lower),
         np.where(upper >= ceiling - 2 * room, ceiling, upper),

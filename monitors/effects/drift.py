@@ -88,6 +88,7 @@ class _Measure:
 class _Effect:
     ratio: Ratio = field(default_factory=Ratio)
     watches: dict[float, Watch] = field(default_factory=dict)
+    bets: dict[tuple[float, bool, str], Bet] = field(default_factory=dict)
 
 
 class Drift:
@@ -179,9 +180,7 @@ class Drift:
         bet = state.bets.get(key)
         if bet is None:
             bet = state.bets[key] = _rate_bet(state.rates, *key)
-        change = state.watch.add(
-            observation.stratum, float(violation), bet, observation.at, violation=violation
-        )
+        change = state.watch.add(bet, float(violation), observation.at, violation=violation)
         if change is not None:
             found.append(Alarm("measure", name, "", observation.at, change))
 
@@ -193,18 +192,26 @@ class Drift:
                     found.append(Alarm("effect", name, part.defense, observation.at, change))
 
     def _watch_effect(self, name: str, part: Assignment, observation: Observation) -> Found | None:
-        effect = self._effects.setdefault((part.defense, name), _Effect())
+        effect = self._effects.get((part.defense, name))
+        if effect is None:
+            effect = self._effects[part.defense, name] = _Effect()
         given = self._baselines.get((part.defense, name))
         if given is None and not effect.ratio.ready:
             effect.ratio.add(part.weight, part.on)
             return None
-        watch = effect.watches.get(part.weight)
-        if watch is None:
-            ratio = effect.ratio.expected(0) if given is None else given
-            watch = effect.watches[part.weight] = self._effect_watch(treated_share(part.weight, ratio))
-        sides = (effect.ratio.expected(side) if given is None else given for side in (_BENEFIT, -_BENEFIT))
-        bet = _arm_bet(part, *sides)
-        return watch.add(observation.stratum, float(part.on), bet, observation.at)
+        bet = effect.bets.get((part.weight, part.on, observation.stratum))
+        if bet is None:
+            bet = self._effect_bet(effect, part, given, observation.stratum)
+        return effect.watches[part.weight].add(bet, float(part.on), observation.at)
+
+    def _effect_bet(self, effect: _Effect, part: Assignment, given: float | None, stratum: str) -> Bet:
+        low, ratio, high = (
+            effect.ratio.expected(side) if given is None else given for side in (-_BENEFIT, 0, _BENEFIT)
+        )
+        if part.weight not in effect.watches:
+            effect.watches[part.weight] = self._effect_watch(treated_share(part.weight, ratio))
+        bet = effect.bets[part.weight, part.on, stratum] = _arm_bet(part, stratum, high, low)
+        return bet
 
     def _effect_watch(self, share: float) -> Watch:
         wanted = self._patience.violations
@@ -216,10 +223,12 @@ def _rate_bet(rates: Rates, stratum: str, hour: int) -> Bet:
         rate_evidence(rates.expected(stratum, hour, _BENEFIT if bet > 1 else -_BENEFIT), bet) for bet in BETS
     ]
     violation, absence = zip(*parts, strict=True)
-    return Bet(violation, absence, rates.expected(stratum, hour, 0))
+    return Bet(stratum, violation, absence, rates.expected(stratum, hour, 0))
 
 
-def _arm_bet(part: Assignment, high: float, low: float) -> Bet:
+def _arm_bet(part: Assignment, stratum: str, high: float, low: float) -> Bet:
     parts = [arm_evidence(part.weight, high if bet > 1 else low, bet) for bet in BETS]
     treated, untreated = zip(*parts, strict=True)
-    return Bet(treated if part.on else untreated, (), treated_share(part.weight, (high * low) ** 0.5))
+    return Bet(
+        stratum, treated if part.on else untreated, (), treated_share(part.weight, (high * low) ** 0.5)
+    )

@@ -1,11 +1,11 @@
 """Effects: folds observations into counts, and reads the matrix of effects from them."""
 
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from gateway.errors import ConfigError
 from monitors.effects import many
 from monitors.effects.cell import Cell
 from monitors.effects.estimate import Settings, cells, harm
-from monitors.effects.firsts import MAX_MEASURES, Firsts, Fresh, Generations
+from monitors.effects.firsts import MAX_MEASURES, Firsts, Fresh
 from monitors.effects.ledger import COLUMNS, MAX_ROWS, SCALE, Column, Ledger, LedgerState, Row
 from monitors.effects.observation import Assignment, Observation, Score
 from monitors.effects.replays import Match, Replays
@@ -28,16 +28,12 @@ MAX_DEFENSES = 256
 _VERSION = 1
 
 
-Bits = list[tuple[int, int, int]]
-"""Keys with the two halves of their bits."""
-
-
 class _Snapshot(msgspec.Struct):
     version: int
     ledger: LedgerState
     ever: list[tuple[str, str, float]]
-    units: Bits
-    exchanges: Bits
+    units: bytes
+    exchanges: bytes
 
 
 class _Standing(NamedTuple):
@@ -133,8 +129,8 @@ class Effects:
             _VERSION,
             self.ledger.state(),
             [(*key, value) for key, value in sorted(self._ever.items())],
-            _split(self._firsts.units),
-            _split(self._firsts.exchanges),
+            self._firsts.units.pack(),
+            self._firsts.exchanges.pack(),
         )
         aside = path.with_name(path.name + ".new")
         aside.write_bytes(msgspec.msgpack.encode(snapshot))
@@ -144,15 +140,15 @@ class Effects:
         """Go on from a file that `save` wrote; raises ConfigError for one that does not fit."""
         try:
             snapshot = msgspec.msgpack.decode(path.read_bytes(), type=_Snapshot)
-        except msgspec.DecodeError as error:
+            if snapshot.version != _VERSION or snapshot.ledger.measures != self.ledger.measures:
+                raise ConfigError(f"{path.name}: counts other measures than are configured; move it away")
+            self.ledger = Ledger.from_state(snapshot.ledger)
+        except (msgspec.DecodeError, ValueError, zlib.error) as error:
             raise ConfigError(f"{path.name}: not a snapshot of effects ({error}); move it away") from error
-        if snapshot.version != _VERSION or snapshot.ledger.measures != self.ledger.measures:
-            raise ConfigError(f"{path.name}: counts other measures than are configured; move it away")
-        self.ledger = Ledger.from_state(snapshot.ledger)
         self._standing.clear()
         self._ever = {(defense, measure): value for defense, measure, value in snapshot.ever}
-        _join(snapshot.units, self._firsts.units)
-        _join(snapshot.exchanges, self._firsts.exchanges)
+        self._firsts.units.unpack(snapshot.units)
+        self._firsts.exchanges.unpack(snapshot.exchanges)
 
     def _bits_of(self, scores: tuple[Score, ...]) -> tuple[int, int]:
         eligible = violated = 0
@@ -236,16 +232,6 @@ class Effects:
                 self.ledger.add_pair(defenses, place, _KINDS[worse, other])
 
 
-def _split(seen: Generations) -> Bits:
-    return [(key, bits & _HALF, bits >> MAX_MEASURES) for key, bits in seen.items()]
-
-
-def _join(bits: Bits, seen: Generations) -> None:
-    for key, low, high in bits:
-        seen.add(key, low | high << MAX_MEASURES)
-
-
-_HALF = (1 << MAX_MEASURES) - 1
 _UNIT, _LEVEL = int(Column.UNITS), int(Column.LEVEL)
 _KINDS = {(1, 0): 0, (0, 1): 1, (1, 1): 2, (0, 0): 3}
 
@@ -264,4 +250,4 @@ def _account(score: Score, place: int, fresh: Fresh, chance: float, amounts: lis
 
 def _chance(exchange: str) -> float:
     # Rounds the scores of an exchange; drawn from its name, so that counting it again would agree.
-    return crc32(exchange.encode()) / 2**32
+    return zlib.crc32(exchange.encode()) / 2**32

@@ -15,6 +15,7 @@ back within its epoch it counts as new. The error: for a share f of units that c
 more is counted for each, in the same arm as before, so variances are understated by at most 1 + f.
 """
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -23,6 +24,9 @@ CAPACITY = 150_000
 """Units (and exchanges) in one generation; two take about 35 MB together."""
 MAX_MEASURES = 64
 """Measures that the masks below have bits for."""
+
+
+_MASK = (1 << MAX_MEASURES) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,20 @@ class Generations:
             self._younger[key] = known | bits
         return bits & ~known
 
+    def pack(self) -> bytes:
+        """Everything, oldest first, 24 bytes a key."""
+        entries = array("Q")
+        for key, bits in self.items():
+            entries.extend((key, bits & _MASK, bits >> MAX_MEASURES))
+        return entries.tobytes()
+
+    def unpack(self, packed: bytes) -> None:
+        """Add what was packed; raises ValueError where it was cut."""
+        entries = array("Q")
+        entries.frombytes(packed)
+        for key, low, high in zip(entries[::3], entries[1::3], entries[2::3], strict=True):
+            self.add(key, low | high << MAX_MEASURES)
+
     def items(self) -> Iterator[tuple[int, int]]:
         """Keys and bits, oldest first; a key in both generations comes twice, at last with all its bits."""
         yield from self._older.items()
@@ -94,9 +112,6 @@ class Firsts:
         key = _digest(unit + epoch.to_bytes(8, "big", signed=True))
         new = self.units.add(key, eligible | violated << MAX_MEASURES)
         return Fresh(new & _MASK, new >> MAX_MEASURES)
-
-
-_MASK = (1 << MAX_MEASURES) - 1
 
 
 def _digest(data: bytes) -> int:

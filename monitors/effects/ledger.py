@@ -5,6 +5,7 @@ measure, whole numbers that only ever grow. Ledgers that counted different excha
 addition, in any order, without rounding. Scores are counted in thousandths.
 """
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -82,20 +83,12 @@ class Counts:
         return Moments.of(*sums, self.levels(arm))
 
 
-class _Line(msgspec.Struct, array_like=True):
-    defenses: tuple[str, ...]
-    weights: tuple[float, ...]
-    stratum: str
-    arm: int
-    places: list[int]
-    values: list[int]
-
-
 class LedgerState(msgspec.Struct):
-    """A ledger as it is written down: only what is not zero."""
+    """A ledger as it is written down: its rows that are not zero, and their table, packed."""
 
     measures: tuple[str, ...]
-    lines: list[_Line]
+    rows: list[Row]
+    table: bytes
     pairs: list[tuple[tuple[str, ...], list[list[int]]]]
 
 
@@ -119,7 +112,8 @@ class Ledger:
                 return None
             place = self._rows[row] = len(self._rows)
             if place >= len(self._table):
-                self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+                room = np.zeros((max(64, len(self._table)), self._table.shape[1]), np.int64)
+                self._table = np.concatenate([self._table, room])
         return place
 
     def add(self, rows: list[int], amounts: Whole) -> None:
@@ -189,25 +183,20 @@ class Ledger:
 
     def state(self) -> LedgerState:
         """What to write down, in an order that does not depend on how it was counted."""
-        lines = []
-        for row, amounts in sorted(self, key=lambda pair: _order(pair[0])):
-            places = np.flatnonzero(amounts)
-            if len(places):
-                values = amounts[places].tolist()
-                lines.append(_Line(row.defenses, row.weights, row.stratum, row.arm, places.tolist(), values))
-        pairs = [
-            (defenses, counts.tolist()) for defenses, counts in sorted(self._pairs.items()) if counts.any()
-        ]
-        return LedgerState(self.measures, lines, pairs)
+        rows = sorted((row for row, amounts in self if amounts.any()), key=_order)
+        table = self._table[[self._rows[row] for row in rows]]
+        pairs = [(names, counts.tolist()) for names, counts in sorted(self._pairs.items()) if counts.any()]
+        return LedgerState(self.measures, rows, zlib.compress(table.astype("<i8").tobytes(), 1), pairs)
 
     @classmethod
     def from_state(cls, state: LedgerState) -> "Ledger":
-        """The ledger that was written down."""
-        ledger = cls(state.measures)
-        for line in state.lines:
-            place = ledger.row(Row(line.defenses, line.weights, line.stratum, line.arm))
-            if place is not None:
-                ledger._table[place, line.places] = line.values
+        """The ledger that was written down; raises ValueError where it was cut or has too many rows."""
+        ledger, width = cls(state.measures), len(state.measures) * COLUMNS
+        if len(state.rows) > MAX_ROWS:
+            raise ValueError(f"{len(state.rows)} rows are more than {MAX_ROWS}")
+        packed = np.frombuffer(zlib.decompress(state.table), "<i8")
+        ledger._table = packed.reshape(len(state.rows), width).astype(np.int64)
+        ledger._rows = {row: place for place, row in enumerate(state.rows)}
         for defenses, counts in state.pairs:
             ledger.pairs(defenses)[:] = counts
         return ledger

@@ -1,6 +1,5 @@
 """Watch: one stream of violations under three detectors, with what each stratum had to do with it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,10 +34,11 @@ class Found:
     moved: tuple[Moved, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Bet:
     """Log likelihood ratios of `BETS`: of a violation and of its absence, where `expected` was to come."""
 
+    stratum: str
     violation: tuple[float, ...]
     absence: tuple[float, ...]
     expected: float
@@ -51,12 +51,14 @@ class _Side:
 
 
 class Watch:
-    """Counts what comes; between violations it only adds up numbers, so that most exchanges cost little."""
+    """Counts what comes; between violations it only counts absences, so that most exchanges cost little."""
 
     def __init__(self, up: float, down: float, events: float) -> None:
         self._up, self._down = _Side(Cusum(up)), _Side(Cusum(down))
         self._second = Shiryaev(events)
-        self._quiet = [0.0] * len(BETS)
+        self._absent: dict[Bet, int] = {}
+        self._silence = 0.0  # what the absences add to the sum downwards
+        self._kept = [0.0] * len(FACTORS)  # what they add to the second opinion, until the next violation
 
     @property
     def statistics(self) -> tuple[tuple[Method, Direction, float, float], ...]:
@@ -64,54 +66,54 @@ class Watch:
         up, down = self._up.cusum, self._down.cusum
         return (
             ("cusum", "up", up.statistic, up.threshold),
-            ("cusum", "down", max(0.0, down.statistic + self._quiet[1]), down.threshold),
+            ("cusum", "down", down.statistic + self._silence, down.threshold),
             ("shiryaev", "up", self._second.statistic, self._second.threshold),
         )
 
-    def add(
-        self, stratum: str, counted: float, bet: Bet, at: float, *, violation: bool = True
-    ) -> Found | None:
-        """Add an exchange; `counted` is what it adds to its stratum's tally beside `bet.expected`."""
+    def add(self, bet: Bet, counted: float, at: float, *, violation: bool = True) -> Found | None:
+        """Add an exchange; `counted` goes to its stratum's tally, beside `bet.expected`."""
         if not violation:
-            self._quiet = [sum(pair) for pair in zip(self._quiet, bet.absence, strict=True)]
-            self._tally(stratum, counted, bet.expected)
-            if self._down.cusum.statistic + self._quiet[1] < self._down.cusum.threshold:
+            self._absent[bet] = self._absent.get(bet, 0) + 1
+            self._silence += bet.absence[1]
+            if self._down.cusum.statistic + self._silence < self._down.cusum.threshold:
                 return None
-            return self._settle(self._down, "down", self._quiet[1], at)
-        quiet, self._quiet = self._quiet, [0.0] * len(BETS)
-        return self._violation(quiet, stratum, counted, bet, at)
-
-    def _violation(
-        self, quiet: Sequence[float], stratum: str, counted: float, bet: Bet, at: float
-    ) -> Found | None:
-        found = self._settle(self._down, "down", quiet[1], at)
-        self._up.cusum.add(quiet[0], at)
-        if not self._up.cusum.statistic:
-            self._up.tallies.clear()  # the change, if there is one, begins with this violation
-        self._tally(stratum, counted, bet.expected)
+            return self._settle_absences(at)
+        found = self._settle_absences(at)
+        self._tally(bet.stratum, counted, bet.expected)
         found = found or self._settle(self._up, "up", bet.violation[0], at)
         self._settle(self._down, "down", bet.violation[1], at)
-        evidence = [before + now for before, now in zip(quiet[2:], bet.violation[2:], strict=True)]
+        evidence = [before + now for before, now in zip(self._kept, bet.violation[2:], strict=True)]
+        self._kept = [0.0] * len(FACTORS)
         if self._second.add(evidence, at):
-            second = Found("shiryaev", "up", self._second.since, self._second.statistic,
-                           self._second.threshold, _ranked(self._up.tallies, "up"))  # fmt: skip
+            second = Found(
+                "shiryaev", "up", self._second.since, self._second.statistic, self._second.threshold,
+                _ranked(self._up.tallies, "up"),
+            )  # fmt: skip
             self._second.restart(at)
             found = found or second
         return found
 
+    def _settle_absences(self, at: float) -> Found | None:
+        rising = falling = 0.0
+        for bet, count in self._absent.items():
+            rising, falling = rising + count * bet.absence[0], falling + count * bet.absence[1]
+            self._kept = [kept + count * more for kept, more in zip(self._kept, bet.absence[2:], strict=True)]
+            self._tally(bet.stratum, 0.0, count * bet.expected)
+        self._absent.clear()
+        self._silence = 0.0
+        # A sum that falls to zero here was zero until now: the change, if one begins, begins now.
+        self._settle(self._up, "up", rising, at)
+        return self._settle(self._down, "down", falling, at)
+
     def _settle(self, side: _Side, direction: Direction, evidence: float, at: float) -> Found | None:
-        if side.cusum.add(evidence, at):
-            cusum = side.cusum
-            found = Found("cusum", direction, cusum.since, cusum.statistic, cusum.threshold,
-                          _ranked(side.tallies, direction))  # fmt: skip
+        cusum, found = side.cusum, None
+        if cusum.add(evidence, at):
+            moved = _ranked(side.tallies, direction)
+            found = Found("cusum", direction, cusum.since, cusum.statistic, cusum.threshold, moved)
             cusum.restart(at)
-            if direction == "down":
-                self._quiet[1] = 0.0
+        if not cusum.statistic:
             side.tallies.clear()
-            return found
-        if not side.cusum.statistic:
-            side.tallies.clear()
-        return None
+        return found
 
     def _tally(self, stratum: str, counted: float, expected: float) -> None:
         for side in (self._up, self._down):
