@@ -101,7 +101,17 @@ def test_validate_says_so_without_serving(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("serve", "gateway", "monitors", "validate", "fetch", "send", "demo"):
+    for command in (
+        "serve",
+        "gateway",
+        "monitors",
+        "validate",
+        "fetch",
+        "send",
+        "demo",
+        "label",
+        "calibrate",
+    ):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
