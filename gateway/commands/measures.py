@@ -75,7 +75,7 @@ def _measures(monitors: Sequence[Monitor]) -> Iterator[str]:
 def _line(kind: type, key: str) -> str:
     paragraphs = inspect.cleandoc(kind.__doc__ or "").split("\n\n")
     found = next((one for one in paragraphs if one.startswith(f"{key}: ")), "")
-    return " ".join(found.removeprefix(f"{key}: ").split())
+    return " ".join(found.removeprefix(f"{key}: ").split()).rstrip(".")
 
 
 def _errors(calibration: Calibration, monitors: Sequence[Monitor]) -> Iterator[str]:
