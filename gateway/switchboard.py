@@ -87,10 +87,13 @@ class Switchboard:
         """Watch the leases, and the file where another process writes it, for ever."""
         while True:
             await asyncio.sleep(LOOK)
-            if self._follows:
-                self.follow()
-            if not self._changing.locked():
-                self._expire()
+            try:
+                if not self._changing.locked():
+                    self._expire()
+                if self._follows:
+                    self.follow()
+            except Exception as error:  # whatever it is, the next look may find it gone
+                log.error("the rollout table cannot be looked after: %s", type(error).__name__)
 
     # Shielded above: a client that goes away between the file and the table must not leave them apart.
 
