@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,14 +38,6 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: dict[str, _SavedRow]
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Tells one writing of the file from the next."""
-
-    inode: int
-    modified: int
-
-
 class RolloutFile:
     """`rollout.json` in a folder, replaced as a whole, and beside it the audit, one JSON object a line."""
 
@@ -53,24 +45,25 @@ class RolloutFile:
         self.path = folder / "rollout.json"
         self.audit = folder / "rollout.audit.jsonl"
 
-    def stamp(self) -> Stamp | None:
-        """Of the file as it is now; None where there is none."""
+    def read(self) -> bytes | None:
+        """The file as it is now; None before there is one. Small enough to be read ten times a second."""
         try:
-            status = self.path.stat()
+            return self.path.read_bytes()
         except FileNotFoundError:
             return None
-        return Stamp(status.st_ino, status.st_mtime_ns)
+        except OSError as error:
+            raise self._unreadable() from error
 
-    def load(self) -> Rollout | None:
-        """The table that was saved last; None before there is one, ConfigError where it is unreadable."""
+    def parse(self, text: bytes) -> Rollout:
+        """The table that `text` holds; ConfigError where it holds none."""
         try:
-            saved = msgspec.json.decode(self.path.read_bytes(), type=_Saved)
-            return _rollout(saved, time.time(), time.monotonic())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            # Guessing would put a defense back that somebody switched off for a reason.
-            raise ConfigError(f"{self.path}: the saved rollout is unreadable; mend or remove it") from error
+            return _rollout(msgspec.json.decode(text, type=_Saved), time.time(), time.monotonic())
+        except ValueError as error:
+            raise self._unreadable() from error
+
+    def _unreadable(self) -> ConfigError:
+        # Guessing would put a defense back that somebody switched off for a reason.
+        return ConfigError(f"{self.path}: the saved rollout is unreadable; mend or remove it")
 
     def write(self, after: Rollout, before: Rollout | None, event: str, actor: str, reason: str) -> None:
         """Add the change to the audit, and save; without `before` it is none and is only saved."""
@@ -84,7 +77,7 @@ class RolloutFile:
         saved = _saved(rollout, time.time(), time.monotonic())
         temporary = self.path.with_suffix(".new")
         with _open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(saved)))
+            file.write(msgspec.json.format(msgspec.json.encode(saved, order="deterministic")))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self.path)

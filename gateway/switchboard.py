@@ -10,7 +10,7 @@ from gateway.arm import Arm, Draw
 from gateway.chain import Layer
 from gateway.errors import ConfigError, NotSavedError
 from gateway.rollout import Change, Renewal, Rollout, Row, changed, check_words, expired, renewed, switched
-from gateway.rollout_file import RolloutFile, Stamp, adopted
+from gateway.rollout_file import RolloutFile, adopted
 
 log = logging.getLogger(__name__)
 GRACE = 30.0
@@ -45,7 +45,7 @@ class Switchboard:
         self._follows = follows
         self._clock = clock
         self._changing = asyncio.Lock()
-        self._stamp: Stamp | None = None
+        self._read: bytes | None = None
         self._draws: dict[frozenset[str], Draw] = {}
         configured = {
             layer.name: Row(layer.mode, layer.name, layer.weight, layer.holdback) for layer in layers
@@ -87,10 +87,13 @@ class Switchboard:
         """Watch the leases, and the file where another process writes it, for ever."""
         while True:
             await asyncio.sleep(LOOK)
-            if self._follows:
-                self.follow()
-            if not self._changing.locked():
-                self._expire()
+            try:
+                if not self._changing.locked():
+                    self._expire()
+                if self._follows:
+                    self.follow()
+            except Exception as error:  # whatever it is, the next look may find it gone
+                log.error("the rollout table cannot be looked after: %s", type(error).__name__)
 
     # Shielded above: a client that goes away between the file and the table must not leave them apart.
 
@@ -109,7 +112,10 @@ class Switchboard:
             after = switched(before, defense, killed)
             # In force first: a full disk is no reason to go on with what somebody wants stopped.
             self._install(after)
-            await self._keep(after, before, "kill" if killed else "restore", actor, reason)
+            try:
+                await self._keep(after, before, "kill" if killed else "restore", actor, reason)
+            except NotSavedError as error:
+                raise NotSavedError(f"{error}; it holds in this process until it ends") from error
             return after
 
     async def _renew(self, holder: str, seconds: float) -> Renewal:
@@ -134,22 +140,19 @@ class Switchboard:
 
     def follow(self) -> None:
         """Read the file if it was written since; a broken one is told, and the present table stays."""
-        if self._file is None or (stamp := self._file.stamp()) in (None, self._stamp):
+        if self._file is None or (text := self._file.read()) is None or text == self._read:
             return
-        self._stamp = stamp
+        self._read = text
         try:
-            saved = self._file.load()
+            self._install(adopted(self._file.parse(text), self._rollout.configured))
         except ConfigError as error:
             log.error("%s; version %d stays in force", error, self._rollout.version)
-            return
-        if saved is not None:
-            self._install(adopted(saved, self._rollout.configured))
 
     def _begin(self) -> None:
         if self._file is None:
             return
-        self._stamp = self._file.stamp()
-        saved = self._file.load()
+        self._read = self._file.read()
+        saved = None if self._read is None else self._file.parse(self._read)
         if saved is not None:
             self._install(adopted(saved, self._rollout.configured))
         if self._follows:

@@ -248,7 +248,7 @@ def _print_json(message: Message) -> None:
 
 
 def _show(status: pb.GetStatusResponse) -> None:
-    table = Table("defense", "mode", "on for", "epoch", "lease", "configured", "may be off for")
+    table = Table("defense", "mode", "on for", "epoch", "lease", "configured", "may_be_off")
     for one in status.defenses:
         routes = [route for route in status.routes if one.defense in route.may_be_off]
         table.add_row(
@@ -258,7 +258,7 @@ def _show(status: pb.GetStatusResponse) -> None:
             str(one.epoch),
             _lease(one),
             _MODES[one.configured_mode],
-            ", ".join(" ".join(route.models) or "any model" for route in routes) or "nobody",
+            ", ".join(" ".join(route.models) or "any model" for route in routes) or "–",
         )
     console = Console(highlight=False, markup=False)
     console.print(f"rollout version {status.rollout_version}")

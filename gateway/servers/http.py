@@ -221,6 +221,8 @@ async def http_server(app: ASGIApp, address: str, name: str, shared: bool = Fals
     finally:
         server.should_exit = True
         await serving
+        if address.startswith(UNIX):
+            Path(address.removeprefix(UNIX)).unlink(missing_ok=True)
 
 
 def listen(address: str, name: str, shared: bool = False) -> socket.socket:

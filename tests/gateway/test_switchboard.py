@@ -132,7 +132,7 @@ async def test_what_cannot_be_saved_is_not_applied_but_a_kill_is(tmp_path: Path)
     with pytest.raises(NotSavedError, match="version 2 cannot be saved"):
         await running.apply(change(1, ("new", keep(canary(0.5)))))
     assert running.rollout.version == 1
-    with pytest.raises(NotSavedError):
+    with pytest.raises(NotSavedError, match="holds in this process"):
         await running.switch("guard", True, "bo", "burns")
     assert running.rollout.killed == {"guard"}
 
