@@ -1,0 +1,131 @@
+"""The two trainings after which the model declines what is harmful: of the expert, and by preferences."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from defenses.training import card
+from defenses.training.fitting import supervised
+from defenses.training.fitting.answering import Answer, answers
+from defenses.training.fitting.base import base
+from defenses.training.fitting.batches import Tokens, tokens
+from defenses.training.fitting.lora import write
+from defenses.training.prompts import Prompts, Test, prompts
+from defenses.training.refusals import refusal
+from gateway.text.training.examples import Example
+from gateway.text.training.sets import Sets
+
+TESTED = 60
+"""Prompts of each test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of answering: with an adapter, or steered with one as SafeDecoding does; neither is the model."""
+
+    adapter: str | None = None
+    expert: str | None = None
+
+
+def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
+    """Train the expert of SafeDecoding, measure it and write it with its card into `folder`."""
+    plan = supervised.Plan()
+    loaded = base({}, progress.console.print)
+    data = prompts(sets, plan.seed, TESTED)
+    own = kept(data.benign, _own(loaded, data.benign, progress))
+    rng = random.Random(plan.seed)  # noqa: S311 -- nothing secret
+    examples = [_lesson(loaded, one, refusal(rng), True) for one in data.harmful]
+    examples += [_lesson(loaded, one, answer.ids, answer.ends) for one, answer in own]
+    steps = -(-len(examples) // plan.rows) * plan.epochs
+    lost = followed(progress, "training", steps, lambda tell: supervised.train(loaded.model, examples, plan, tell))
+    write(loaded.model, plan.shape, folder)
+    ways = {"the model": Way(), "the expert": Way("new"), "SafeDecoding": Way(expert="new")}
+    seen = measured(data.tests, folder, ways, progress)
+    text = card.facts(
+        What="the expert of SafeDecoding (Xu et al., 2024): a low-rank adapter that makes the model decline "
+        "harmful requests; `defenses.safe_decoding:SafeDecoding` asks it for the first tokens of an answer",
+        **_shared(data, [one for one, _ in own], plan),
+        Loss=f"mean nats of an answer's tokens, {card.losses(lost)} in {len(lost)} steps",
+    )
+    (folder / "card.md").write_text(f"# Model card: safe_expert\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
+
+
+REFUSED = """## Held-out requests
+
+Share that was declined, with the likeliest token at each step; none of the requests was learned from. Whether
+an answer declines is told by its opening (`gateway/text/refusal.py`).
+"""
+
+
+def _shared(data: Prompts, benign: Sequence[Example], plan: Any) -> dict[str, str]:
+    return {
+        "Model": "SmolLM2-135M-Instruct (Apache-2.0), as `crossrisk fetch` gets it",
+        "Harmful_requests": card.counted([one.source for one in data.harmful])
+        + " (AdvBench: MIT, red-instruct: Apache-2.0; `made:` are of our own generator), each with a refusal "
+        "of our own wording",
+        "Benign_requests": card.counted([one.source for one in benign])
+        + ", each with the model's own answer, its first 32 tokens",
+        "Plan": ", ".join(f"{name} {value}" for name, value in _flat(asdict(plan)).items()),
+        "Made_with": card.versions() + ", one thread; the same seed makes the same bytes",
+    }
+
+
+def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
+    shape = plan["shape"]
+    flat = {"rank": shape["rank"], "alpha": shape["alpha"], "on": " ".join(shape["targets"])}
+    return flat | {name: value for name, value in plan.items() if name != "shape"}
+
+
+def _own(loaded: Any, examples: Sequence[Example], progress: Progress) -> list[Answer]:
+    task = progress.add_task("the model's own answers", total=len(examples))
+    return answers(loaded, [one.text for one in examples], advance=lambda n: progress.advance(task, n))
+
+
+def kept(examples: Sequence[Example], own: Sequence[Answer]) -> list[tuple[Example, Answer]]:
+    """The requests that the model answers by itself, with its answers: nobody should learn its refusals."""
+    return [(one, answer) for one, answer in zip(examples, own, strict=True) if answer.ids and not answer.refuses]
+
+
+def _lesson(loaded: Any, example: Example, answer: str | Sequence[int], ends: bool) -> Tokens:
+    return tokens(loaded, [{"role": "user", "content": example.text}], answer, ends)
+
+
+def followed(
+    progress: Progress, what: str, steps: int, run: Callable[[Callable[[float], object]], object]
+) -> list[float]:
+    """Run a training of so many steps under a progress bar; the loss of each step."""
+    task, lost = progress.add_task(what, total=steps), list[float]()
+
+    def tell(loss: float) -> None:
+        lost.append(loss)
+        progress.update(task, advance=1, description=f"{what}, loss {loss:.2f}")
+
+    run(tell)
+    return lost
+
+
+def measured(
+    tests: Sequence[Test], folder: Path, ways: Mapping[str, Way], progress: Progress
+) -> list[card.Refused]:
+    """How often each way of answering declines; the adapter in `folder`, named `new`, is read as served."""
+    loaded = base({"new": folder}, progress.console.print)
+    task = progress.add_task("measuring", total=len(ways) * sum(len(test.prompts) for test in tests))
+    seen = []
+    for test in tests:
+        said = {
+            name: answers(
+                loaded,
+                test.prompts,
+                way.adapter,
+                expert=way.expert,
+                advance=lambda n: progress.advance(task, n),
+            )
+            for name, way in ways.items()
+        }
+        declined = {name: sum(one.refuses for one in some) for name, some in said.items()}
+        seen.append(card.Refused(test.name, test.harmful, len(test.prompts), declined))
+    return seen
