@@ -9,12 +9,12 @@ from typing import Any
 from rich.progress import Progress
 
 from defenses.training import card
-from defenses.training.fitting import supervised
+from defenses.training.fitting import preference, supervised
 from defenses.training.fitting.answering import Answer, answers
 from defenses.training.fitting.base import base
 from defenses.training.fitting.batches import Tokens, tokens
 from defenses.training.fitting.lora import write
-from defenses.training.prompts import Prompts, Test, prompts
+from defenses.training.prompts import Test, prompts
 from defenses.training.refusals import refusal
 from gateway.text.training.examples import Example
 from gateway.text.training.sets import Sets
@@ -48,10 +48,51 @@ def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
     text = card.facts(
         What="the expert of SafeDecoding (Xu et al., 2024): a low-rank adapter that makes the model decline "
         "harmful requests; `defenses.safe_decoding:SafeDecoding` asks it for the first tokens of an answer",
-        **_shared(data, [one for one, _ in own], plan),
+        **_shared(data.harmful, [one for one, _ in own], plan),
         Loss=f"mean nats of an answer's tokens, {card.losses(lost)} in {len(lost)} steps",
     )
     (folder / "card.md").write_text(f"# Model card: safe_expert\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
+
+
+def dpo_refusal(sets: Sets, folder: Path, progress: Progress) -> None:
+    """Train the model to prefer refusals of what is harmful, measure it and write it into `folder`.
+
+    Benign requests are pairs too, the other way round, so that declining does not become a habit.
+    """
+    plan = preference.Plan()
+    loaded = base({}, progress.console.print)
+    data = prompts(sets, plan.seed, TESTED)
+    benign = kept(data.benign, _own(loaded, data.benign, progress))
+    harmful = kept(data.harmful, _own(loaded, data.harmful, progress))
+    rng = random.Random(plan.seed)  # noqa: S311 -- nothing secret
+    pairs = [
+        preference.Pair(
+            chosen=_lesson(loaded, one, refusal(rng), True),
+            rejected=_lesson(loaded, one, answer.ids, answer.ends),
+        )
+        for one, answer in harmful
+    ]
+    pairs += [
+        preference.Pair(
+            chosen=_lesson(loaded, one, answer.ids, answer.ends),
+            rejected=_lesson(loaded, one, refusal(rng), True),
+        )
+        for one, answer in benign
+    ]
+    steps = -(-len(pairs) // plan.rows) * plan.epochs
+    lost = followed(progress, "training", steps, lambda tell: preference.train(loaded.model, pairs, plan, tell))
+    write(loaded.model, plan.shape, folder)
+    seen = measured(data.tests, folder, {"the model": Way(), "dpo_refusal": Way("new")}, progress)
+    text = card.facts(
+        What="the model after direct preference optimisation (Rafailov et al., 2023): a low-rank adapter that "
+        "rather declines harmful requests than answers them; `defenses.variant:Variant` asks it in place of "
+        "the model",
+        **_shared([one for one, _ in harmful], [one for one, _ in benign], plan),
+        Pairs="harmful: rather a refusal than the model's own answer; benign: rather the model's own answer "
+        "than a refusal",
+        Loss=f"of the preferences, {card.losses(lost)} in {len(lost)} steps",
+    )
+    (folder / "card.md").write_text(f"# Model card: dpo_refusal\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
 
 
 REFUSED = """## Held-out requests
@@ -61,10 +102,10 @@ an answer declines is told by its opening (`gateway/text/refusal.py`).
 """
 
 
-def _shared(data: Prompts, benign: Sequence[Example], plan: Any) -> dict[str, str]:
+def _shared(harmful: Sequence[Example], benign: Sequence[Example], plan: Any) -> dict[str, str]:
     return {
         "Model": "SmolLM2-135M-Instruct (Apache-2.0), as `crossrisk fetch` gets it",
-        "Harmful_requests": card.counted([one.source for one in data.harmful])
+        "Harmful_requests": card.counted([one.source for one in harmful])
         + " (AdvBench: MIT, red-instruct: Apache-2.0; `made:` are of our own generator), each with a refusal "
         "of our own wording",
         "Benign_requests": card.counted([one.source for one in benign])
