@@ -110,12 +110,13 @@ def _shared(harmful: Sequence[Example], benign: Sequence[Example], plan: Any) ->
         "of our own wording",
         "Benign_requests": card.counted([one.source for one in benign])
         + ", each with the model's own answer, its first 32 tokens",
-        "Plan": ", ".join(f"{name} {value}" for name, value in _flat(asdict(plan)).items()),
+        "Plan": ", ".join(f"{name} {value}" for name, value in flat(asdict(plan)).items()),
         "Made_with": card.versions() + ", one thread; the same seed makes the same bytes",
     }
 
 
-def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
+def flat(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a plan, with those of its shape among them."""
     shape = plan["shape"]
     flat = {"rank": shape["rank"], "alpha": shape["alpha"], "on": " ".join(shape["targets"])}
     return flat | {name: value for name, value in plan.items() if name != "shape"}
