@@ -19,13 +19,13 @@ HELD_OUT = 8
 """One in so many harmful requests of the sets is never learned from."""
 LONGEST = 160
 """Characters of a request; a longer one costs steps and teaches nothing else."""
-HARMFUL: Mapping[str, int] = {"advbench": 130, "red_instruct": 70, "made:lookalikes": 60}
+HARMFUL: Mapping[str, int] = {"advbench": 100, "red_instruct": 50, "made:lookalikes": 30}
 BENIGN: Mapping[str, int] = {
-    "made:lookalikes": 130,
-    "made:errands": 50,
-    "made:ordinary": 50,
-    "made:groups": 40,
-    "made:commands": 30,
+    "made:lookalikes": 100,
+    "made:errands": 40,
+    "made:ordinary": 30,
+    "made:groups": 30,
+    "made:commands": 20,
 }
 """By source, how many are learned from."""
 SHARE = 0.08

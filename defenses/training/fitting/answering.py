@@ -12,7 +12,7 @@ from gateway.whitebox.sampling import Sampler, Sampling
 from gateway.whitebox.steering import SafeContrast
 
 ROWS = 16
-LONGEST = 32
+LONGEST = 24
 """Tokens of an answer: enough to tell a refusal, which declares itself at the opening."""
 
 

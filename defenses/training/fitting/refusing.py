@@ -19,7 +19,7 @@ from defenses.training.refusals import refusal
 from gateway.text.training.examples import Example
 from gateway.text.training.sets import Sets
 
-TESTED = 60
+TESTED = 40
 """Prompts of each test."""
 
 
@@ -109,7 +109,7 @@ def _shared(harmful: Sequence[Example], benign: Sequence[Example], plan: Any) ->
         + " (AdvBench: MIT, red-instruct: Apache-2.0; `made:` are of our own generator), each with a refusal "
         "of our own wording",
         "Benign_requests": card.counted([one.source for one in benign])
-        + ", each with the model's own answer, its first 32 tokens",
+        + ", each with the model's own answer, its first 24 tokens",
         "Plan": ", ".join(f"{name} {value}" for name, value in flat(asdict(plan)).items()),
         "Made_with": card.versions() + ", one thread; the same seed makes the same bytes",
     }
