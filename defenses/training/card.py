@@ -46,7 +46,10 @@ def refusals(seen: Sequence[Refused]) -> str:
     <BLANKLINE>
     """
     ways = list(seen[0].declined)
-    lines = [f"| requests | should be declined | prompts | {' | '.join(ways)} |", "|---" * (3 + len(ways)) + "|"]
+    lines = [
+        f"| requests | should be declined | prompts | {' | '.join(ways)} |",
+        "|---" * (3 + len(ways)) + "|",
+    ]
     for one in seen:
         shares = " | ".join(f"{one.declined[way] / one.prompts:.0%}" for way in ways)
         lines.append(f"| {one.test} | {'yes' if one.harmful else 'no'} | {one.prompts} | {shares} |")

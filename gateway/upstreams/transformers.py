@@ -30,8 +30,9 @@ class Transformers:
     `models` are the names it answers to. `model` is a folder of transformers or a GGUF file; empty means
     the file that `crossrisk fetch` got, converted once. `adapters` are folders of low-rank adapters in PEFT's
     format by name, or `package:folder` for one that comes with an installed package, such as
-    `defenses.training:adapters/safe_expert`; each name is a model that may be asked for. `slots` rows are decoded together, each with
-    up to `context` tokens of prompt and answer; more wait. An answer that is steered takes two rows.
+    `defenses.training:adapters/safe_expert`; each name is a model that may be asked for. `slots` rows are
+    decoded together, each with up to `context` tokens of prompt and answer; more wait. An answer that is
+    steered takes two rows.
     `threads` is per process. `timeout` is the longest silence between two bytes, in seconds.
 
     Raises `ConfigError` when the extra, the model or an adapter is missing.

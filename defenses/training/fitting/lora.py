@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al., 2021, arXiv 2106.09685): put into a model by peft, written as peft reads them."""
+"""Low-rank adapters (Hu et al., 2021, arXiv 2106.09685): put in by peft, and written for it."""
 
 import json
 from collections.abc import Iterator

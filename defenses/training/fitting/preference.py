@@ -5,7 +5,7 @@ hundred pairs, and the loss is one line.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ class Pair:
 class Plan:
     """How preferences are trained; `beta` holds the model near what it was, `rows` counts pairs."""
 
-    shape: Shape = Shape(rank=4, alpha=16)
+    shape: Shape = field(default_factory=lambda: Shape(rank=4, alpha=16))
     epochs: int = 1
     rows: int = 6
     rate: float = 5e-4

@@ -5,7 +5,7 @@ is protected is one example; somebody who stands in many is protected less.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ class Plan:
     to train mean less noise in all, hence the low rank; and larger batches less noise for each example.
     """
 
-    shape: Shape = Shape(rank=2, alpha=8)
+    shape: Shape = field(default_factory=lambda: Shape(rank=2, alpha=8))
     epochs: int = 3
     rows: int = 64
     rate: float = 2e-3

@@ -14,7 +14,7 @@ from defenses.training.fitting.base import base
 from defenses.training.fitting.batches import Tokens, tokens
 from defenses.training.fitting.exposure import Exposed, exposed, loss
 from defenses.training.fitting.lora import write
-from defenses.training.fitting.refusing import flat, followed
+from defenses.training.fitting.reporting import Followed, flat, made_with
 from defenses.training.records import Records, records, turns
 
 TALKS, HELD_OUT = 400, 60
@@ -30,22 +30,24 @@ def dp_sft(folder: Path, progress: Progress) -> None:
     plan = private.Plan()
     data = records(TALKS, HELD_OUT, COPIES, plan.seed)
     steps = len(private.drawn(TALKS, plan))
-    spent = list[private.Spent]()
-
-    def privately(model: Any, examples: Sequence[Tokens], tell: Any) -> None:
-        spent.append(private.train(model, examples, plan, tell))
-
-    def plainly(model: Any, examples: Sequence[Tokens], tell: Any) -> None:
-        private.train_plainly(model, examples, plan, tell)
-
     with tempfile.TemporaryDirectory() as made:
         folders = {"dp_sft": folder, "plain training": Path(made)}
-        for name, run in (("dp_sft", privately), ("plain training", plainly)):
-            loaded = base({}, progress.console.print)
-            examples = [tokens(loaded, turns(talk), talk.answer, True) for talk in data.talks]
-            followed(progress, name, steps, lambda tell, run=run: run(loaded.model, examples, tell))  # noqa: B023
-            write(loaded.model, plan.shape, folders[name])
-        (folder / "card.md").write_text(_card(plan, spent[0], data, _found(data, folders, plan, progress)))
+        loaded, examples = _begun(data, progress)
+        bar = Followed(progress, "dp_sft", steps)
+        spent = private.train(loaded.model, examples, plan, bar.tell)
+        write(loaded.model, plan.shape, folder)
+        loaded, examples = _begun(data, progress)
+        bar = Followed(progress, "plain training", steps)
+        private.train_plainly(loaded.model, examples, plan, bar.tell)
+        write(loaded.model, plan.shape, Path(made))
+        found = _found(data, folders, plan, progress)
+    (folder / "card.md").write_text(_card(plan, spent, data, found))
+
+
+def _begun(data: Records, progress: Progress) -> tuple[Any, list[Tokens]]:
+    """The model as it is, and what it learns from."""
+    loaded = base({}, progress.console.print)
+    return loaded, [tokens(loaded, turns(talk), talk.answer, True) for talk in data.talks]
 
 
 Found = Mapping[str, tuple[float, Sequence[Exposed]]]
@@ -68,17 +70,18 @@ def _found(data: Records, folders: Mapping[str, Path], plan: private.Plan, progr
 
 def _card(plan: private.Plan, spent: private.Spent, data: Records, found: Found) -> str:
     text = card.facts(
-        What="the model after differentially private fine-tuning (Abadi et al., 2016) on talks with a support "
-        "desk: a low-rank adapter; `defenses.variant:Variant` asks it in place of the model",
+        What="the model after differentially private fine-tuning (Abadi et al., 2016) on talks with a "
+        "support desk: a low-rank adapter; `defenses.variant:Variant` asks it in place of the model",
         Model="SmolLM2-135M-Instruct (Apache-2.0), as `crossrisk fetch` gets it",
-        Talks=f"{len(data.talks)} of our own generator (`defenses/training/records.yaml`), with people who do "
-        f"not exist; {len(data.held_out)} of other people held out",
+        Talks=f"{len(data.talks)} of our own generator (`defenses/training/records.yaml`), with people who "
+        f"do not exist; {len(data.held_out)} of other people held out",
         Privacy=f"epsilon {spent.epsilon:.2f} at delta {spent.delta:g}, by opacus' accountant (PRV) for "
-        f"{spent.steps} steps with a noise multiplier of {spent.noise:.3f}, gradients clipped at {plan.clip}; "
-        "the unit is one talk, so a person in n talks has only n times that epsilon",
+        f"{spent.steps} steps with a noise multiplier of {spent.noise:.3f}, gradients clipped at "
+        f"{plan.clip}; the unit is one talk, and n talks of one person are covered by n times "
+        "that epsilon only",
         Plan=", ".join(f"{name} {value}" for name, value in flat(asdict(plan)).items()),
-        Made_with=card.versions("opacus") + ", one thread; the same seed makes the same bytes. The noise can be "
-        "made again from the seed as well: harmless where nobody exists, and never to be done with real records",
+        Made_with=made_with("opacus") + ". The noise can be made again from the seed as well: harmless where "
+        "nobody exists, and never to be done with records of real people",
     )
     lines = [
         "| trained on the person's talks | persons | model | exposure, bits | ranks of 128 | spoken |",
@@ -98,8 +101,8 @@ def _card(plan: private.Plan, spent: private.Spent, data: Records, found: Found)
 
 PLANTED = """## Planted records
 
-Where a planted account number stands among 128 numbers of the same form, in the talk that was learned from, by
-what the model finds likely. Exposure (Carlini et al., 2019) is 7 bits for rank 1 and 1.4 bits in the mean
+Where a planted account number stands among 128 numbers of the same form, in the talk that was learned from,
+by what the model finds likely. Exposure (Carlini et al., 2019) is 7 bits for rank 1 and 1.4 bits in the mean
 where nothing is known. *Spoken*: the model writes the number by itself. *plain training*: the same steps
 without clipping by example and without noise; it does not ship.
 """

@@ -1,7 +1,7 @@
 """The two trainings after which the model declines what is harmful: of the expert, and by preferences."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from defenses.training.fitting.answering import Answer, answers
 from defenses.training.fitting.base import base
 from defenses.training.fitting.batches import Tokens, tokens
 from defenses.training.fitting.lora import write
+from defenses.training.fitting.reporting import Followed, flat, made_with
 from defenses.training.prompts import Test, prompts
 from defenses.training.refusals import refusal
 from gateway.text.training.examples import Example
@@ -41,7 +42,8 @@ def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
     examples = [_lesson(loaded, one, refusal(rng), True) for one in data.harmful]
     examples += [_lesson(loaded, one, answer.ids, answer.ends) for one, answer in own]
     steps = -(-len(examples) // plan.rows) * plan.epochs
-    lost = followed(progress, "training", steps, lambda tell: supervised.train(loaded.model, examples, plan, tell))
+    bar = Followed(progress, "training", steps)
+    supervised.train(loaded.model, examples, plan, bar.tell)
     write(loaded.model, plan.shape, folder)
     ways = {"the model": Way(), "the expert": Way("new"), "SafeDecoding": Way(expert="new")}
     seen = measured(data.tests, folder, ways, progress)
@@ -49,7 +51,7 @@ def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
         What="the expert of SafeDecoding (Xu et al., 2024): a low-rank adapter that makes the model decline "
         "harmful requests; `defenses.safe_decoding:SafeDecoding` asks it for the first tokens of an answer",
         **_shared(data.harmful, [one for one, _ in own], plan),
-        Loss=f"mean nats of an answer's tokens, {card.losses(lost)} in {len(lost)} steps",
+        Loss=f"mean nats of an answer's tokens, {card.losses(bar.losses)} in {steps} steps",
     )
     (folder / "card.md").write_text(f"# Model card: safe_expert\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
 
@@ -80,17 +82,18 @@ def dpo_refusal(sets: Sets, folder: Path, progress: Progress) -> None:
         for one, answer in benign
     ]
     steps = -(-len(pairs) // plan.rows) * plan.epochs
-    lost = followed(progress, "training", steps, lambda tell: preference.train(loaded.model, pairs, plan, tell))
+    bar = Followed(progress, "training", steps)
+    preference.train(loaded.model, pairs, plan, bar.tell)
     write(loaded.model, plan.shape, folder)
     seen = measured(data.tests, folder, {"the model": Way(), "dpo_refusal": Way("new")}, progress)
     text = card.facts(
-        What="the model after direct preference optimisation (Rafailov et al., 2023): a low-rank adapter that "
-        "rather declines harmful requests than answers them; `defenses.variant:Variant` asks it in place of "
-        "the model",
+        What="the model after direct preference optimisation (Rafailov et al., 2023): a low-rank adapter "
+        "that rather declines harmful requests than answers them; `defenses.variant:Variant` asks it in "
+        "place of the model",
         **_shared([one for one, _ in harmful], [one for one, _ in benign], plan),
         Pairs="harmful: rather a refusal than the model's own answer; benign: rather the model's own answer "
         "than a refusal",
-        Loss=f"of the preferences, {card.losses(lost)} in {len(lost)} steps",
+        Loss=f"of the preferences, {card.losses(bar.losses)} in {steps} steps",
     )
     (folder / "card.md").write_text(f"# Model card: dpo_refusal\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
 
@@ -111,15 +114,8 @@ def _shared(harmful: Sequence[Example], benign: Sequence[Example], plan: Any) ->
         "Benign_requests": card.counted([one.source for one in benign])
         + ", each with the model's own answer, its first 24 tokens",
         "Plan": ", ".join(f"{name} {value}" for name, value in flat(asdict(plan)).items()),
-        "Made_with": card.versions() + ", one thread; the same seed makes the same bytes",
+        "Made_with": made_with(),
     }
-
-
-def flat(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a plan, with those of its shape among them."""
-    shape = plan["shape"]
-    flat = {"rank": shape["rank"], "alpha": shape["alpha"], "on": " ".join(shape["targets"])}
-    return flat | {name: value for name, value in plan.items() if name != "shape"}
 
 
 def _own(loaded: Any, examples: Sequence[Example], progress: Progress) -> list[Answer]:
@@ -129,25 +125,13 @@ def _own(loaded: Any, examples: Sequence[Example], progress: Progress) -> list[A
 
 def kept(examples: Sequence[Example], own: Sequence[Answer]) -> list[tuple[Example, Answer]]:
     """The requests that the model answers by itself, with its answers: nobody should learn its refusals."""
-    return [(one, answer) for one, answer in zip(examples, own, strict=True) if answer.ids and not answer.refuses]
+    return [
+        (one, answer) for one, answer in zip(examples, own, strict=True) if answer.ids and not answer.refuses
+    ]
 
 
 def _lesson(loaded: Any, example: Example, answer: str | Sequence[int], ends: bool) -> Tokens:
     return tokens(loaded, [{"role": "user", "content": example.text}], answer, ends)
-
-
-def followed(
-    progress: Progress, what: str, steps: int, run: Callable[[Callable[[float], object]], object]
-) -> list[float]:
-    """Run a training of so many steps under a progress bar; the loss of each step."""
-    task, lost = progress.add_task(what, total=steps), list[float]()
-
-    def tell(loss: float) -> None:
-        lost.append(loss)
-        progress.update(task, advance=1, description=f"{what}, loss {loss:.2f}")
-
-    run(tell)
-    return lost
 
 
 def measured(

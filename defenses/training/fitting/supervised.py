@@ -1,7 +1,7 @@
 """Supervised fine-tuning: the model learns to give these answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from defenses.training.fitting.lora import Shape, attach, schedule
 class Plan:
     """How the expert is trained; `rate` is the highest learning rate."""
 
-    shape: Shape = Shape(rank=4, alpha=16)
+    shape: Shape = field(default_factory=lambda: Shape(rank=4, alpha=16))
     epochs: int = 2
     rows: int = 8
     rate: float = 5e-4

@@ -53,7 +53,9 @@ def test_an_adapter_may_come_with_a_package(monkeypatch: pytest.MonkeyPatch, tmp
     assert adapter_folder("expert", "~/expert") == Path.home() / "expert"
 
 
-@pytest.mark.parametrize("package", ["no_such_package", "defenses.trainings", "nowhere.at.all", "gateway.errors"])
+@pytest.mark.parametrize(
+    "package", ["no_such_package", "defenses.trainings", "nowhere.at.all", "gateway.errors"]
+)
 def test_a_package_that_is_none_is_named(package: str) -> None:
     with pytest.raises(ConfigError, match=rf"adapters: expert: .*no package {package} is installed"):
         adapter_folder("expert", f"{package}:adapters/expert")
@@ -61,5 +63,7 @@ def test_a_package_that_is_none_is_named(package: str) -> None:
 
 @pytest.mark.skipif(find_spec("gguf") is None, reason="needs the extra [whitebox]")
 def test_a_package_without_that_adapter_is_refused() -> None:
-    with pytest.raises(ConfigError, match="defenses.training:adapters/nothing holds no adapter_config.json"):
+    with pytest.raises(
+        ConfigError, match=r"defenses\.training:adapters/nothing holds no adapter_config.json"
+    ):
         Transformers(adapters={"tuned": "defenses.training:adapters/nothing"})
