@@ -16,11 +16,15 @@ _PREFIX = "base_model.model."
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Where the adapter adds, and how much it can: `rank` numbers between two maps, times alpha / rank."""
+    """Where the adapter adds, and how much it can: `rank` numbers between two maps, times alpha / rank.
+
+    It adds to the linear maps `targets` of all layers, or of `layers` alone.
+    """
 
     rank: int
     alpha: int
     targets: tuple[str, ...] = ("q_proj", "v_proj", "up_proj", "down_proj")
+    layers: tuple[int, ...] = ()
 
 
 def attach(model: nn.Module, shape: Shape, seed: int) -> list[nn.Parameter]:
@@ -31,7 +35,12 @@ def attach(model: nn.Module, shape: Shape, seed: int) -> list[nn.Parameter]:
     from peft import LoraConfig, inject_adapter_in_model
 
     torch.manual_seed(seed)
-    config = LoraConfig(r=shape.rank, lora_alpha=shape.alpha, target_modules=list(shape.targets))
+    config = LoraConfig(
+        r=shape.rank,
+        lora_alpha=shape.alpha,
+        target_modules=list(shape.targets),
+        layers_to_transform=list(shape.layers) or None,
+    )
     inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)
@@ -51,6 +60,7 @@ def write(model: nn.Module, shape: Shape, folder: Path) -> None:
         "bias": "none",
         "fan_in_fan_out": False,
         "inference_mode": True,
+        "layers_to_transform": list(shape.layers) or None,
         "lora_alpha": shape.alpha,
         "lora_dropout": 0.0,
         "peft_type": "LORA",

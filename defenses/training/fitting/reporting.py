@@ -34,4 +34,6 @@ def flat(plan: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a plan, with those of its shape among them."""
     shape = plan["shape"]
     flat = {"rank": shape["rank"], "alpha": shape["alpha"], "on": " ".join(shape["targets"])}
+    if shape["layers"]:
+        flat["layers"] = f"{min(shape['layers'])} to {max(shape['layers'])}"
     return flat | {name: value for name, value in plan.items() if name != "shape"}
