@@ -14,6 +14,7 @@ from defenses.training.fitting.batches import Tokens, batches, likelihoods  # no
 from defenses.training.fitting.lora import Shape, schedule, write  # noqa: E402
 from gateway.whitebox import adapters  # noqa: E402
 
+Module: Any = torch.nn.Module
 BATCH = (Tokens((1, 5, 9, 3, 7), 2), Tokens((4, 2), 1), Tokens((8, 8, 6, 1), 3))
 
 
@@ -90,7 +91,7 @@ def test_the_rate_rises_and_falls_to_nothing() -> None:
     assert 0 < seen[-1] < 0.2
 
 
-class Learned(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+class Learned(Module):  # type: ignore[misc]
     """A linear map with an adapter beside it, named as peft names them."""
 
     def __init__(self, rank: int) -> None:
@@ -102,7 +103,7 @@ class Learned(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         self.q_proj = place
 
 
-class Plain(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+class Plain(Module):  # type: ignore[misc]
     def __init__(self, base: Any) -> None:
         super().__init__()
         self.q_proj = torch.nn.Linear(6, 4)
