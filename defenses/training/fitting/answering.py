@@ -52,39 +52,65 @@ def answers(
 
 
 def _together(loaded: Any, prompts: Sequence[str], adapter: str | None, expert: str | None) -> list[Answer]:
-    batch, rule, sampler = Batch(loaded.model, loaded.choice), SafeContrast(), Sampler(Sampling(0.0, seed=0))
-    asked = [loaded.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
-    said: list[list[int]] = [[] for _ in prompts]
-    ended = [False] * len(prompts)
-    logits: list[Tensor] = [batch.add(ids, adapter) for ids in asked]
-    steered = expert is not None
-    others: list[Tensor] = [batch.add(ids, expert) for ids in asked] if steered else []
-    open_rows = list(range(len(prompts)))
-    for position in range(LONGEST):
-        drawn: dict[int, int] = {}
-        for place, row in enumerate(open_rows):
-            scores = logits[place]
-            if steered:
-                scores = rule.combine(scores, others[place]) + scores.logsumexp(-1)
-            token = sampler.draw(scores, [*asked[row], *said[row]])
-            if token in loaded.ends:
-                ended[row] = True
-            else:
-                said[row].append(token)
-                drawn[place] = token
-        kept, count = sorted(drawn), len(open_rows)
-        steered_next = steered and rule.steers(position + 1)
-        rows = [*kept, *(count + place for place in kept)] if steered_next else kept
-        if len(rows) < len(batch):
-            batch.keep(rows)
-        open_rows, steered = [open_rows[place] for place in kept], steered_next
-        if not open_rows or position + 1 == LONGEST:
+    decoding = _Decoding(loaded, prompts, adapter, expert)
+    for _ in range(LONGEST - 1):
+        if not decoding.draw():
             break
-        fed = [drawn[place] for place in kept]
-        stepped = list(batch.step(fed + fed if steered else fed))
-        logits, others = stepped[: len(fed)], stepped[len(fed) :]
-    decode = loaded.tokenizer.decode
-    return [
-        Answer(tuple(ids), decode(ids, skip_special_tokens=True), end)
-        for ids, end in zip(said, ended, strict=True)
-    ]
+        decoding.step()
+    else:
+        decoding.draw()
+    return decoding.answers()
+
+
+class _Decoding:
+    """Answers in the making: rows of one batch, behind them their companions as long as these steer."""
+
+    def __init__(self, loaded: Any, prompts: Sequence[str], adapter: str | None, expert: str | None) -> None:
+        self._loaded = loaded
+        self._rule = SafeContrast()
+        self._sampler = Sampler(Sampling(0.0, seed=0))
+        self._batch = Batch(loaded.model, loaded.choice)
+        self._asked = [loaded.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
+        self._said: list[list[int]] = [[] for _ in prompts]
+        self._ended = [False] * len(prompts)
+        self._open = list(range(len(prompts)))
+        self._logits: list[Tensor] = [self._batch.add(ids, adapter) for ids in self._asked]
+        steered = self._asked if expert is not None else []
+        self._others: list[Tensor] = [self._batch.add(ids, expert) for ids in steered]
+
+    def draw(self) -> bool:
+        """Draw the next token of every answer that is open; whether any still is."""
+        kept = [place for place, row in enumerate(self._open) if self._drawn(place, row)]
+        rows = list(kept)
+        if kept and self._others and self._rule.steers(len(self._said[self._open[kept[0]]])):
+            rows += [len(self._open) + place for place in kept]
+        if len(rows) < len(self._batch):
+            self._batch.keep(rows)
+        self._open = [self._open[place] for place in kept]
+        return bool(self._open)
+
+    def step(self) -> None:
+        """Have the model, and the companions that are left, read what was drawn."""
+        fed = [self._said[row][-1] for row in self._open]
+        stepped = list(self._batch.step(fed * (len(self._batch) // len(fed))))
+        self._logits, self._others = stepped[: len(fed)], stepped[len(fed) :]
+
+    def answers(self) -> list[Answer]:
+        """What was said so far, by prompt."""
+        decode = self._loaded.tokenizer.decode
+        return [
+            Answer(tuple(ids), decode(ids, skip_special_tokens=True), end)
+            for ids, end in zip(self._said, self._ended, strict=True)
+        ]
+
+    def _drawn(self, place: int, row: int) -> bool:
+        """Append a token to the answer `row`, whose logits stand at `place`, unless it ends."""
+        scores = self._logits[place]
+        if self._others:
+            scores = self._rule.combine(scores, self._others[place]) + scores.logsumexp(-1)
+        token = self._sampler.draw(scores, [*self._asked[row], *self._said[row]])
+        if token in self._loaded.ends:
+            self._ended[row] = True
+            return False
+        self._said[row].append(token)
+        return True

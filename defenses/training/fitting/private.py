@@ -66,20 +66,13 @@ def train(
     """
     from opacus import GradSampleModule
     from opacus.accountants import PRVAccountant
-    from opacus.accountants.utils import get_noise_multiplier
     from opacus.optimizers import DPOptimizer
 
     parameters = attach(model, plan.shape, plan.seed)
     model.train()  # opacus looks at single examples only then; nothing here drops out
     watched = GradSampleModule(model, loss_reduction="sum")
     steps, chance = drawn(len(examples), plan), plan.rows / len(examples)
-    noise = get_noise_multiplier(
-        target_epsilon=plan.epsilon,
-        target_delta=plan.delta,
-        sample_rate=chance,
-        steps=len(steps),
-        accountant="prv",
-    )
+    noise, accountant = _noise(chance, len(steps), plan), PRVAccountant()
     adam = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=0.0)
     optimizer = DPOptimizer(
         adam,
@@ -89,7 +82,6 @@ def train(
         loss_reduction="sum",
         generator=torch.Generator().manual_seed(plan.seed + 1),
     )
-    accountant = PRVAccountant()
     rates = schedule(adam, len(steps))
     for step in steps:
         lost = _backward(model, examples, step)
@@ -100,6 +92,20 @@ def train(
         advance(lost)
     watched.remove_hooks()
     return Spent(noise, accountant.get_epsilon(plan.delta), plan.delta, len(steps))
+
+
+def _noise(chance: float, steps: int, plan: Plan) -> float:
+    """How much noise, in units of `clip`, keeps so many steps within the plan's epsilon."""
+    from opacus.accountants.utils import get_noise_multiplier
+
+    noise: float = get_noise_multiplier(
+        target_epsilon=plan.epsilon,
+        target_delta=plan.delta,
+        sample_rate=chance,
+        steps=steps,
+        accountant="prv",
+    )
+    return noise
 
 
 def train_plainly(

@@ -83,6 +83,11 @@ def _card(plan: private.Plan, spent: private.Spent, data: Records, found: Found)
         Made_with=made_with("opacus") + ". The noise can be made again from the seed as well: harmless where "
         "nobody exists, and never to be done with records of real people",
     )
+    losses = ", ".join(f"{name} {value:.2f}" for name, (value, _) in found.items())
+    return f"# Model card: dp_sft\n\n{text}\n{PLANTED}\n{_table(found)}\n{USEFUL}{losses}.\n"
+
+
+def _table(found: Found) -> str:
     lines = [
         "| trained on the person's talks | persons | model | exposure, bits | ranks of 128 | spoken |",
         "|---|---|---|---|---|---|",
@@ -94,9 +99,7 @@ def _card(plan: private.Plan, spent: private.Spent, data: Records, found: Found)
             ranks = ", ".join(str(one.rank) for one in sorted(own, key=lambda one: one.rank))
             spoken = sum(one.spoken for one in own)
             lines.append(f"| {copies} | {persons} | {name} | {bits:.1f} | {ranks} | {spoken} |")
-    table = "\n".join(lines)
-    losses = ", ".join(f"{name} {value:.2f}" for name, (value, _) in found.items())
-    return f"# Model card: dp_sft\n\n{text}\n{PLANTED}\n{table}\n\n{USEFUL}{losses}.\n"
+    return "\n".join(lines) + "\n"
 
 
 PLANTED = """## Planted records

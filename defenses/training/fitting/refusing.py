@@ -32,15 +32,23 @@ class Way:
     expert: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A request and what the model itself answers."""
+
+    example: Example
+    answer: Answer
+
+
 def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
     """Train the expert of SafeDecoding, measure it and write it with its card into `folder`."""
     plan = supervised.Plan()
     loaded = base({}, progress.console.print)
     data = prompts(sets, plan.seed, TESTED)
-    own = kept(data.benign, _own(loaded, data.benign, progress))
+    own = _own(loaded, data.benign, progress)
     rng = random.Random(plan.seed)  # noqa: S311 -- nothing secret
     examples = [_lesson(loaded, one, refusal(rng), True) for one in data.harmful]
-    examples += [_lesson(loaded, one, answer.ids, answer.ends) for one, answer in own]
+    examples += [_lesson(loaded, one.example, one.answer.ids, one.answer.ends) for one in own]
     steps = -(-len(examples) // plan.rows) * plan.epochs
     bar = Followed(progress, "training", steps)
     supervised.train(loaded.model, examples, plan, bar.tell)
@@ -50,7 +58,7 @@ def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
     text = card.facts(
         What="the expert of SafeDecoding (Xu et al., 2024): a low-rank adapter that makes the model decline "
         "harmful requests; `defenses.safe_decoding:SafeDecoding` asks it for the first tokens of an answer",
-        **_shared(data.harmful, [one for one, _ in own], plan),
+        **_shared(data.harmful, [one.example for one in own], plan),
         Loss=f"mean nats of an answer's tokens, {card.losses(bar.losses)} in {steps} steps",
     )
     (folder / "card.md").write_text(f"# Model card: safe_expert\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
@@ -64,23 +72,9 @@ def dpo_refusal(sets: Sets, folder: Path, progress: Progress) -> None:
     plan = preference.Plan()
     loaded = base({}, progress.console.print)
     data = prompts(sets, plan.seed, TESTED)
-    benign = kept(data.benign, _own(loaded, data.benign, progress))
-    harmful = kept(data.harmful, _own(loaded, data.harmful, progress))
-    rng = random.Random(plan.seed)  # noqa: S311 -- nothing secret
-    pairs = [
-        preference.Pair(
-            chosen=_lesson(loaded, one, refusal(rng), True),
-            rejected=_lesson(loaded, one, answer.ids, answer.ends),
-        )
-        for one, answer in harmful
-    ]
-    pairs += [
-        preference.Pair(
-            chosen=_lesson(loaded, one, answer.ids, answer.ends),
-            rejected=_lesson(loaded, one, refusal(rng), True),
-        )
-        for one, answer in benign
-    ]
+    benign = _own(loaded, data.benign, progress)
+    harmful = _own(loaded, data.harmful, progress)
+    pairs = _pairs(loaded, harmful, benign, plan.seed)
     steps = -(-len(pairs) // plan.rows) * plan.epochs
     bar = Followed(progress, "training", steps)
     preference.train(loaded.model, pairs, plan, bar.tell)
@@ -90,12 +84,25 @@ def dpo_refusal(sets: Sets, folder: Path, progress: Progress) -> None:
         What="the model after direct preference optimisation (Rafailov et al., 2023): a low-rank adapter "
         "that rather declines harmful requests than answers them; `defenses.variant:Variant` asks it in "
         "place of the model",
-        **_shared([one for one, _ in harmful], [one for one, _ in benign], plan),
+        **_shared([one.example for one in harmful], [one.example for one in benign], plan),
         Pairs="harmful: rather a refusal than the model's own answer; benign: rather the model's own answer "
         "than a refusal",
         Loss=f"of the preferences, {card.losses(bar.losses)} in {steps} steps",
     )
     (folder / "card.md").write_text(f"# Model card: dpo_refusal\n\n{text}\n{REFUSED}\n{card.refusals(seen)}")
+
+
+def _pairs(loaded: Any, harmful: Sequence[Own], benign: Sequence[Own], seed: int) -> list[preference.Pair]:
+    """Rather a refusal than the model's own answer where it would do harm, and the other way round."""
+    rng = random.Random(seed)  # noqa: S311 -- nothing secret
+    pairs = []
+    for some, is_harmful in ((harmful, True), (benign, False)):
+        for own in some:
+            declined = _lesson(loaded, own.example, refusal(rng), True)
+            answered = _lesson(loaded, own.example, own.answer.ids, own.answer.ends)
+            better, worse = (declined, answered) if is_harmful else (answered, declined)
+            pairs.append(preference.Pair(better, worse))
+    return pairs
 
 
 REFUSED = """## Held-out requests
@@ -118,16 +125,12 @@ def _shared(harmful: Sequence[Example], benign: Sequence[Example], plan: Any) ->
     }
 
 
-def _own(loaded: Any, examples: Sequence[Example], progress: Progress) -> list[Answer]:
+def _own(loaded: Any, examples: Sequence[Example], progress: Progress) -> list[Own]:
+    """The model's own answers, less its refusals: nobody should learn those, or unlearn them."""
     task = progress.add_task("the model's own answers", total=len(examples))
-    return answers(loaded, [one.text for one in examples], advance=lambda n: progress.advance(task, n))
-
-
-def kept(examples: Sequence[Example], own: Sequence[Answer]) -> list[tuple[Example, Answer]]:
-    """The requests that the model answers by itself, with its answers: nobody should learn its refusals."""
-    return [
-        (one, answer) for one, answer in zip(examples, own, strict=True) if answer.ids and not answer.refuses
-    ]
+    said = answers(loaded, [one.text for one in examples], advance=lambda n: progress.advance(task, n))
+    own = [Own(example, answer) for example, answer in zip(examples, said, strict=True)]
+    return [one for one in own if one.answer.ids and not one.answer.refuses]
 
 
 def _lesson(loaded: Any, example: Example, answer: str | Sequence[int], ends: bool) -> Tokens:

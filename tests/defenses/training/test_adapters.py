@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -14,6 +15,7 @@ from defenses.safe_decoding import SafeDecoding
 from defenses.training.prompts import BENIGN
 from defenses.training.records import records, turns
 from defenses.variant import Variant
+from gateway.config import read_config
 from gateway.errors import ConfigError
 from gateway.model_files import SMOLLM2, fetched
 from gateway.text.refusal import is_refusal
@@ -106,6 +108,15 @@ def refusing(loaded: Any, prompt: str, adapter: str | None) -> float:
     with torch.no_grad():
         said = tokens(loaded, [{"role": "user", "content": prompt}], REFUSAL, ends=False)
         return float(likelihoods(loaded.model, [said]).means[0])
+
+
+def test_what_the_page_on_training_configures_is_valid(there: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "crossrisk.yaml").write_text(block)
+    layers = read_config(tmp_path / "crossrisk.yaml").layers()
+    assert [layer.name for layer in layers] == ["safe_decoding", "dpo_refusal"]
+    assert all(name in block for name in SHIPPED.values())
 
 
 @pytest.mark.slow
