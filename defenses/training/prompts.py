@@ -1,7 +1,7 @@
 """What the two adapters that refuse learn from: requests to decline, and requests to answer as before.
 
 Harmful requests come from AdvBench and red-instruct, which their licences let us learn from, and from
-our own generator, which writes the opposite of a harmless look-alike. Benign ones are all of that generator:
+our own generator, which writes the opposite of a harmless look-alike. Benign ones are all of our own:
 sets of everyday traffic stay what systems are judged by. No text of a test is among them.
 """
 
@@ -9,8 +9,12 @@ import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-from gateway.text.training import generator
+import yaml
+
+from gateway.text.training import generator, lookalikes
 from gateway.text.training.examples import Example, key, without
 from gateway.text.training.sets import Sets, learning, testing
 from gateway.text.training.sets import Test as Labelled
@@ -19,17 +23,20 @@ HELD_OUT = 8
 """One in so many harmful requests of the sets is never learned from."""
 LONGEST = 160
 """Characters of a request; a longer one costs steps and teaches nothing else."""
-HARMFUL: Mapping[str, int] = {"advbench": 100, "red_instruct": 50, "made:lookalikes": 30}
+HARMFUL: Mapping[str, int] = {"advbench": 80, "red_instruct": 50, "made:lookalikes": 30}
 BENIGN: Mapping[str, int] = {
-    "made:lookalikes": 100,
-    "made:errands": 40,
-    "made:ordinary": 30,
-    "made:groups": 30,
-    "made:commands": 20,
+    "made:imperatives": 100,
+    "made:lookalikes": 70,
+    "made:errands": 20,
+    "made:ordinary": 20,
+    "made:groups": 20,
+    "made:commands": 10,
 }
 """By source, how many are learned from."""
 SHARE = 0.08
 """Of all that the generator would make for the encoder."""
+IMPERATIVES = 200
+"""Errands in imperatives that are made, of which some are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,8 @@ def prompts(sets: Sets, seed: int, tested: int) -> Prompts:
         one for one in learning(sets) if one.source in HARMFUL and _is_harmful(one) and not one.answer
     ]
     collected = [one for one in without(collected, texts) if len(one.text) <= LONGEST]
-    made = without(generator.examples(seed, SHARE), texts)
-    unknown = without(generator.examples(seed + 1, SHARE, held_back=True), texts)
+    made = without(_made(seed), texts)
+    unknown = without(_made(seed + 1, held_back=True), texts)
     rng = random.Random(seed)  # noqa: S311 -- nothing secret
     learned = [one for one in collected if not _is_held_out(one)] + [one for one in made if _is_harmful(one)]
     kept = [one.text for one in collected if _is_held_out(one)]
@@ -80,6 +87,33 @@ def prompts(sets: Sets, seed: int, tested: int) -> Prompts:
             Test("XSTest, safe", False, _some(safe, tested, rng)),
         ),
     )
+
+
+def _made(seed: int, held_back: bool = False) -> list[Example]:
+    """What the generator makes, and errands in the words in which harm is asked for too.
+
+    Without the latter, whoever wants a plan or a tutorial is taken for a criminal. With `held_back` they are
+    of words that no other has.
+    """
+    rng = lookalikes.Choice(seed, held_back)
+    labels = {"harmful_request": 0.0}
+    errands = [
+        Example(
+            lookalikes.one(rng, wordings()["frames"]).format(lookalikes.one(rng, wordings()["deeds"])),
+            labels,
+            "made:imperatives",
+        )
+        for _ in range(IMPERATIVES)
+    ]
+    return [*generator.examples(seed, SHARE, held_back=held_back), *errands]
+
+
+@cache
+def wordings() -> Mapping[str, Sequence[str]]:
+    """Frames of requests, and deeds to fill them with, of which nobody is harmed."""
+    path = Path(__file__).with_name("imperatives.yaml")
+    loaded: Mapping[str, Sequence[str]] = yaml.safe_load(path.read_text())
+    return loaded
 
 
 def _is_harmful(example: Example) -> bool:

@@ -36,23 +36,23 @@ def answers(
     adapter: str | None = None,
     *,
     expert: str | None = None,
+    tokens: int = 2,
     advance: Callable[[int], object] = int,
 ) -> list[Answer]:
     """An answer to each prompt of a user, by the model with `adapter`.
 
-    With `expert`, the first tokens are chosen as SafeDecoding does, together with the adapter of that
+    With `expert`, the first `tokens` are chosen as SafeDecoding does, together with the adapter of that
     name. The rows that are decoded together are always the same, and so are the answers.
     """
     made: list[Answer] = []
     for at in range(0, len(prompts), ROWS):
         some = prompts[at : at + ROWS]
-        made += _together(loaded, some, adapter, expert)
+        made += _together(_Decoding(loaded, some, adapter, expert, SafeContrast(tokens=tokens)))
         advance(len(some))
     return made
 
 
-def _together(loaded: Any, prompts: Sequence[str], adapter: str | None, expert: str | None) -> list[Answer]:
-    decoding = _Decoding(loaded, prompts, adapter, expert)
+def _together(decoding: "_Decoding") -> list[Answer]:
     for _ in range(LONGEST - 1):
         if not decoding.draw():
             break
@@ -65,9 +65,11 @@ def _together(loaded: Any, prompts: Sequence[str], adapter: str | None, expert: 
 class _Decoding:
     """Answers in the making: rows of one batch, behind them their companions as long as these steer."""
 
-    def __init__(self, loaded: Any, prompts: Sequence[str], adapter: str | None, expert: str | None) -> None:
+    def __init__(
+        self, loaded: Any, prompts: Sequence[str], adapter: str | None, expert: str | None, rule: SafeContrast
+    ) -> None:
         self._loaded = loaded
-        self._rule = SafeContrast()
+        self._rule = rule
         self._sampler = Sampler(Sampling(0.0, seed=0))
         self._batch = Batch(loaded.model, loaded.choice)
         self._asked = [loaded.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]

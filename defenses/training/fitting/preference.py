@@ -27,9 +27,9 @@ class Pair:
 class Plan:
     """How preferences are trained; `beta` holds the model near what it was, `rows` counts pairs."""
 
-    shape: Shape = field(default_factory=lambda: Shape(rank=4, alpha=16))
+    shape: Shape = field(default_factory=lambda: Shape(4, 16, layers=tuple(range(10, 30))))
     epochs: int = 1
-    rows: int = 6
+    rows: int = 4
     rate: float = 5e-4
     beta: float = 0.1
     seed: int = 0

@@ -22,6 +22,8 @@ from gateway.text.training.sets import Sets
 
 TESTED = 40
 """Prompts of each test."""
+PAPER, TOKENS = 2, 6
+"""How many tokens SafeDecoding chooses: in the paper, and as many as the opening of a refusal takes here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Way:
 
     adapter: str | None = None
     expert: str | None = None
+    tokens: int = PAPER
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,12 @@ def safe_expert(sets: Sets, folder: Path, progress: Progress) -> None:
     bar = Followed(progress, "training", steps)
     supervised.train(loaded.model, examples, plan, bar.tell)
     write(loaded.model, plan.shape, folder)
-    ways = {"the model": Way(), "the expert": Way("new"), "SafeDecoding": Way(expert="new")}
+    ways = {
+        "the model": Way(),
+        "the expert": Way("new"),
+        f"SafeDecoding, {PAPER} tokens": Way(expert="new"),
+        f"SafeDecoding, {TOKENS} tokens": Way(expert="new", tokens=TOKENS),
+    }
     seen = measured(data.tests, folder, ways, progress)
     text = card.facts(
         What="the expert of SafeDecoding (Xu et al., 2024): a low-rank adapter that makes the model decline "
@@ -151,6 +159,7 @@ def measured(
                 test.prompts,
                 way.adapter,
                 expert=way.expert,
+                tokens=way.tokens,
                 advance=lambda n: progress.advance(task, n),
             )
             for name, way in ways.items()

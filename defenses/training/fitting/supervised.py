@@ -14,7 +14,7 @@ from defenses.training.fitting.lora import Shape, attach, schedule
 class Plan:
     """How the expert is trained; `rate` is the highest learning rate."""
 
-    shape: Shape = field(default_factory=lambda: Shape(rank=4, alpha=16))
+    shape: Shape = field(default_factory=lambda: Shape(4, 16, layers=tuple(range(10, 30))))
     epochs: int = 2
     rows: int = 8
     rate: float = 5e-4
