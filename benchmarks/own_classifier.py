@@ -2,7 +2,7 @@
 
 Makes a classifier of the size of MiniLM (six layers, 384 wide) with weights drawn by chance, saves it
 with transformers and as ONNX, and asks both through the gateway's code. Their scores must be those that
-torch gives by itself. Needs the extras [training] and [onnx]; a minute on one core.
+torch gives by itself. Needs the extras [train] and [onnx]; a minute on one core.
 """
 
 import asyncio

@@ -30,8 +30,10 @@ class Transformers:
 
     `models` are the names it answers to. `model` is a folder of transformers or a GGUF file; empty means
     the file that `crossrisk fetch` got, converted once. `adapters` are folders of low-rank adapters in PEFT's
-    format by name; each name is a model that may be asked for. `slots` rows are decoded together, each with
-    up to `context` tokens of prompt and answer; more wait. An answer that is steered takes two rows.
+    format by name, or `package:folder` for one that comes with an installed package, such as
+    `defenses.training:adapters/safe_expert`; each name is a model that may be asked for. `slots` rows are
+    decoded together, each with up to `context` tokens of prompt and answer; more wait. An answer that is
+    steered takes two rows.
     `threads` is per process. `timeout` is the longest silence between two bytes, in seconds.
 
     Raises `ConfigError` when the extra, the model or an adapter is missing.
@@ -60,9 +62,9 @@ class Transformers:
         if self.slots < 2:
             raise ConfigError("slots: a steered answer takes two rows, so there must be two at least")
         self.path()
-        for name, folder in self.adapters.items():
-            if not (Path(folder).expanduser() / "adapter_config.json").is_file():
-                raise ConfigError(f"adapters: {name}: {folder} holds no adapter_config.json")
+        for name, place in self.adapters.items():
+            if not (adapter_folder(name, place) / "adapter_config.json").is_file():
+                raise ConfigError(f"adapters: {name}: {place} holds no adapter_config.json")
 
     def path(self) -> Path:
         """The model; raises `ConfigError` when it is not there."""
@@ -100,7 +102,7 @@ class Transformers:
         settings = Settings(
             model=str(self.path()),
             names=list(self.models),
-            adapters={name: str(Path(folder).expanduser()) for name, folder in self.adapters.items()},
+            adapters={name: str(adapter_folder(name, place)) for name, place in self.adapters.items()},
             api_key=secrets.token_urlsafe(32),  # other users of this machine reach the port too
             slots=self.slots,
             threads=self.threads,
@@ -120,6 +122,31 @@ class Transformers:
 
     def _server(self, url: str) -> OpenAI:
         return OpenAI(base_url=f"{url}/v1", models=(*self.models, *self.adapters), timeout=self.timeout)
+
+
+def adapter_folder(name: str, place: str) -> Path:
+    """Where the adapter `name` lies: `place` itself, or in a package where it reads `package:folder`.
+
+    Raises `ConfigError` when there is no such package.
+
+    >>> adapter_folder("expert", "/models/expert").as_posix()
+    '/models/expert'
+    >>> adapter_folder("dict", "json:adapters/dict").parts[-3:]
+    ('json', 'adapters', 'dict')
+    """
+    package, colon, folder = place.partition(":")
+    if not colon or not all(part.isidentifier() for part in package.split(".")):
+        return Path(place).expanduser()
+    try:
+        found = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # of a package in which it should be
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError(
+            f"adapters: {name}: {place}: no package {package} is installed; name a folder, or one in a "
+            "package as package:folder"
+        )
+    return Path(found.submodule_search_locations[0]) / folder
 
 
 class OpenModel:

@@ -1,0 +1,1 @@
+"""What computes with torch; needs the extra `[train]`."""
