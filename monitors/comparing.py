@@ -10,11 +10,11 @@ from gateway.types import STRENGTH
 from gateway.v1 import record_pb2
 from gateway.wire import ACTION_FROM_PROTO
 from monitors import swaps
+from monitors.evidence import Evidence
 from monitors.measure import Answer, Measure, Monitor, Prompt
 from monitors.names import OTHER, Names
 from monitors.replay_plan import KINDS, Comparison
 from monitors.replayer import LOSSES, Compared, Loss
-from monitors.scorer import Told
 from monitors.view import delivered_view, prompt_view
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ GAPS: Mapping[str, Callable[[Answer, Answer], float]] = {
 
 
 class Comparer:
-    """Takes comparisons that were run; `told` hears the scores of each replay with another arm.
+    """Takes comparisons that were run; the evidence hears the scores of each replay with another arm.
 
     Counts, for each defense and measure, whether the exchange was worse with the defense than without; for
     each defense whether its verdict changed with the group a prompt names; and how far answers are apart
@@ -36,10 +36,10 @@ class Comparer:
     """
 
     def __init__(
-        self, monitors: Sequence[Monitor], told: Told, names: Names, registry: CollectorRegistry
+        self, monitors: Sequence[Monitor], evidence: Evidence, names: Names, registry: CollectorRegistry
     ) -> None:
         self._monitors = tuple(monitors)
-        self._told = told
+        self._evidence = evidence
         self._names = names
         self._pairs = Counter(
             "crossrisk_replay_pairs",
@@ -103,9 +103,13 @@ class Comparer:
     def _score(self, compared: Compared) -> None:
         prompt = prompt_view(compared.record)
         live = self._scores(prompt, compared.record)
-        for replay in compared.replays:
-            scores = self._scores(prompt, replay)
-            self._told(replay, prompt, {measure.name: score for measure, score in scores.items()})
+        arms = [self._scores(prompt, replay) for replay in compared.replays]
+        named = [{measure.name: score for measure, score in scores.items()} for scores in arms]
+        if compared.comparison.kind == "pair":
+            first, second = compared.comparison.about
+            self._evidence.joined(compared.record, (first, second), named)
+        for replay, scores, told in zip(compared.replays, arms, named, strict=True):
+            self._evidence.told(replay, prompt, told)
             without, only = _on(compared.record) - _on(replay), _on(replay) - _on(compared.record)
             if len(without) == 1 and not only:
                 self._count_pair(next(iter(without)), live, scores)

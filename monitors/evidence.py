@@ -67,6 +67,14 @@ class Evidence:
             if any(score.violation for score in observation.scores):
                 self.effects.look()
 
+    def joined(
+        self, record: record_pb2.Record, defenses: tuple[str, str], arms: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Fold the scores of one exchange with none of two defenses, the first, the second, both."""
+        scored = [observed(record, Prompt(()), scores, self.measures).scores for scores in arms]
+        self.effects.fold_joint(record.unit_hash, defenses, scored)
+        self._changed = True
+
     def interactions(self) -> list[Interaction]:
         """What the chosen pairs of defenses do together."""
         return list(interactions(self.effects.ledger, self.effects.settings, self.together))

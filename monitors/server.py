@@ -90,7 +90,7 @@ async def run_monitors(
         export(options.calibration, measures, exporter)
     with _keeper(options.keep) as keeper:
         scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper, told=evidence.told)
-        comparer = Comparer(at_once(monitors), evidence.told, names, registry)
+        comparer = Comparer(at_once(monitors), evidence, names, registry)
         replayer = Replayer(options.replay, comparer.done, comparer.lost)
         async with (
             opened(monitors),

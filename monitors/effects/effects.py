@@ -95,6 +95,20 @@ class Effects:
             self._fold_match(observation, match)
         return new
 
+    def fold_joint(self, unit: bytes, defenses: tuple[str, str], arms: Sequence[tuple[Score, ...]]) -> None:
+        """Count an exchange replayed with none of two defenses, the first, the second, both.
+
+        `arms` are the scores of each in that order. A unit counts once.
+        """
+        bits = [self._bits_of(scores) for scores in arms]
+        eligible = bits[0][0] & bits[1][0] & bits[2][0] & bits[3][0]
+        key = b"\0".join([unit, *(name.encode() for name in defenses), b"joint"])
+        new = self._firsts.of(key, 0, eligible, 0).eligible
+        for place in range(len(self.ledger.measures)):
+            if new >> place & 1:
+                none, first, second, both = (violated >> place & 1 for _, violated in bits)
+                self.ledger.joint(defenses)[place, both - first - second + none + 2] += 1
+
     def look(self) -> None:
         """Note how strong the evidence of harm is now; call it whenever a violation was folded."""
         for key, evidence in harm(self.ledger, self.settings).items():

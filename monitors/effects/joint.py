@@ -31,7 +31,7 @@ class Interaction:
     retention: Retention | None = None
     """Of the first defense's gain when the second joins."""
     replayed: Interval | None = None
-    """The difference, from replays."""
+    """The difference, from replays in all four arms."""
 
     def sure(self, alpha: float) -> bool:
         """Whether the two do not leave each other alone, for this pair and measure by itself."""
@@ -94,8 +94,5 @@ def _interaction(
 
 
 def _replayed(ledger: Ledger, pair: tuple[str, str], place: int, alpha: float) -> Interval | None:
-    sides = (tuple(sorted(pair)), pair[:1], pair[1:])
-    joint, first, second = (Pairs.of(*ledger.pairs(names)[place]) for names in sides)
-    if not (joint.total and first.total and second.total):
-        return None
-    return together.interaction_of_replays(joint, first, second, alpha)
+    surplus = ledger.joint(pair)[place]
+    return together.interaction_of_replays(surplus, alpha) if surplus.any() else None

@@ -90,6 +90,7 @@ class LedgerState(msgspec.Struct):
     rows: list[Row]
     table: bytes
     pairs: list[tuple[tuple[str, ...], list[list[int]]]]
+    joint: list[tuple[tuple[str, ...], list[list[int]]]] = []
 
 
 class Ledger:
@@ -102,6 +103,7 @@ class Ledger:
         self._rows: dict[Row, int] = {}
         self._table: Whole = np.zeros((64, len(measures) * COLUMNS), np.int64)
         self._pairs: dict[tuple[str, ...], Whole] = {}
+        self._joint: dict[tuple[str, ...], Whole] = {}
 
     def row(self, row: Row) -> int | None:
         """The place of a row, made when it is new; None when there is no more room."""
@@ -130,6 +132,15 @@ class Ledger:
         if found is None:
             found = self._pairs[defenses] = np.zeros((len(self.measures), 4), np.int64)
         return found
+
+    def joint(self, defenses: tuple[str, str]) -> Whole:
+        """Exchanges replayed in all four arms of two defenses, by surplus of both together: `(measures, 5)`.
+
+        The surplus is violations with both, less those with each alone, plus those with none: -2 to 2.
+        """
+        if defenses not in self._joint:
+            self._joint[defenses] = np.zeros((len(self.measures), 5), np.int64)
+        return self._joint[defenses]
 
     @property
     def replayed(self) -> list[tuple[str, ...]]:
@@ -171,6 +182,8 @@ class Ledger:
                 self._table[place] += amounts
         for defenses, counts in other._pairs.items():
             self.pairs(defenses)[:] += counts
+        for (first, second), counts in other._joint.items():
+            self.joint((first, second))[:] += counts
 
     def __iter__(self) -> Iterator[tuple[Row, Whole]]:
         for row, place in self._rows.items():
@@ -185,8 +198,8 @@ class Ledger:
         """What to write down, in an order that does not depend on how it was counted."""
         rows = sorted((row for row, amounts in self if amounts.any()), key=_order)
         table = self._table[[self._rows[row] for row in rows]]
-        pairs = [(names, counts.tolist()) for names, counts in sorted(self._pairs.items()) if counts.any()]
-        return LedgerState(self.measures, rows, zlib.compress(table.astype("<i8").tobytes(), 1), pairs)
+        packed = zlib.compress(table.astype("<i8").tobytes(), 1)
+        return LedgerState(self.measures, rows, packed, _counted(self._pairs), _counted(self._joint))
 
     @classmethod
     def from_state(cls, state: LedgerState) -> "Ledger":
@@ -199,6 +212,8 @@ class Ledger:
         ledger._rows = {row: place for place, row in enumerate(state.rows)}
         for defenses, counts in state.pairs:
             ledger.pairs(defenses)[:] = counts
+        for (first, second), counts in state.joint:
+            ledger.joint((first, second))[:] = counts
         return ledger
 
     def _gather(self, defenses: int, rows: list[tuple[Row, int]]) -> Counts:
@@ -209,6 +224,10 @@ class Ledger:
         for row, place in rows:
             table[steps[row.weights], row.arm] += self._table[place].reshape(len(self.measures), COLUMNS)
         return Counts(np.array(list(steps), np.float64).reshape(len(steps), defenses), table)
+
+
+def _counted(counts: Mapping[tuple[str, ...], Whole]) -> list[tuple[tuple[str, ...], list[list[int]]]]:
+    return [(defenses, table.tolist()) for defenses, table in sorted(counts.items()) if table.any()]
 
 
 def _order(row: Row) -> tuple[tuple[str, ...], tuple[float, ...], str, int]:

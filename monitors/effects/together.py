@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from monitors.effects import betting, paired, ratio
+from monitors.effects import betting, ratio
 from monitors.effects.interval import Array, Interval, bisect, threshold
-from monitors.effects.paired import Pairs
 from monitors.effects.ratio import Violations
 
 _FAR = 12.0
@@ -131,13 +130,13 @@ def retention(cells: Cells, alpha: float = 0.05) -> Retention:
     )
 
 
-def interaction_of_replays(joint: Pairs, first: Pairs, second: Pairs, alpha: float = 0.05) -> Interval:
-    """Difference in differences from replays: both on against both off, minus what each does by itself.
+def interaction_of_replays(surplus: ArrayLike, alpha: float = 0.05) -> Interval:
+    """Difference in differences from exchanges replayed in all four arms; an exact bet (betting.py).
 
-    A third of alpha goes to each part, so the interval is wide, and holds however the parts depend.
+    `surplus` counts, by exchange, violations with both, less those with each alone, plus those with none:
+    how often it was -2, -1, 0, 1, 2.
     """
-    parts = [paired.difference(pairs, alpha / 3) for pairs in (joint, first, second)]
-    return parts[0] - parts[1] - parts[2]
+    return betting.confidence(betting.Outcomes.of(np.arange(-2, 3), surplus, -2, 2), alpha)
 
 
 def _flat(counts: Array) -> Array:

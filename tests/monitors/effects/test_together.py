@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from monitors.effects import together
-from monitors.effects.paired import Pairs
+from monitors.effects.effects import Effects
+from monitors.effects.ledger import Ledger
+from monitors.effects.observation import Score
 from monitors.effects.together import Cells
 
 QUARTER = [[0.5, 0.5]]
@@ -67,8 +69,20 @@ def test_where_nothing_was_gained_nothing_is_retained() -> None:
 
 
 def test_replays_of_both_and_of_each() -> None:
-    interval = together.interaction_of_replays(
-        Pairs.of(10, 310, 40, 4640), Pairs.of(5, 205, 100, 4690), Pairs.of(5, 205, 100, 4690)
-    )
-    assert interval.estimate == pytest.approx(-0.06 + 0.08)
-    assert interval.lower < 0.02 < interval.upper
+    interval = together.interaction_of_replays([5, 95, 4600, 280, 20])
+    assert interval.estimate == pytest.approx((280 + 40 - 95 - 10) / 5000)
+    assert 0 < interval.lower < 0.043 < interval.upper
+
+
+def test_an_exchange_in_all_four_arms_counts_its_surplus_once_a_unit() -> None:
+    effects = Effects(["m", "n"])
+    yes, no = (Score("m", 1.0, True),), (Score("m", 0.0, False),)
+    for _ in range(2):
+        effects.fold_joint(b"u", ("a", "b"), [no, no, no, yes])  # only both together violate
+    effects.fold_joint(b"v", ("a", "b"), [yes, no, no, no])  # each alone helps, and so do both
+    effects.fold_joint(b"w", ("a", "b"), [no, yes, yes, yes])
+    effects.fold_joint(b"x", ("a", "b"), [no, no, no, ()])  # one arm has no score
+    assert effects.ledger.joint(("a", "b"))[0].tolist() == [0, 1, 0, 2, 0]
+    other = Ledger.from_state(effects.ledger.state())
+    other.merge(effects.ledger)
+    assert other.joint(("a", "b"))[0].tolist() == [0, 2, 0, 4, 0]
