@@ -55,7 +55,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--config", "-c", type=Path, metavar="FILE", help="its monitors; default: those that ship"
     )
     parser.add_argument(
-        "--rows", type=int, default=300, metavar="N", help="of each label; default: %(default)s"
+        "--rows",
+        type=int,
+        default=300,
+        metavar="N",
+        help="rows of each label in each set; default: %(default)s",
     )
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="default: %(default)s")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write what is known as JSON")

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from monitors.calibration import ALL, Calibration, Known
@@ -26,16 +26,19 @@ COLUMNS = (
 
 def error_table(calibration: Calibration) -> Table:
     """What is known, in percent, a row for each measure, set and arm, narrow enough for a terminal."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, title="Known errors, %")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title="Known errors, %")
     table.add_column("measure", min_width=26)
     for name in ("labels", "sensitivity", "specificity", "AUROC"):
         table.add_column(name, no_wrap=True)
     for one in calibration.known:
         figures = (_percent(one.sensitivity), _percent(one.specificity), _percent(one.auroc))
         arm = "" if one.arm == ALL else f", {one.arm}"
-        table.add_row(
-            f"{one.measure}\n[dim]{one.source}{arm}[/]", f"{one.positives}+{one.negatives}", *figures
-        )
+        size = f"{one.positives}+{one.negatives}"
+        table.add_row(f"{one.measure}\n[dim]{escape(one.source)}{arm}[/]", size, *figures)
+    if "--sets" in calibration.made:
+        known = {one.measure for one in calibration.known}
+        untold = [f"{name}: {why}" for name, why in NO_SET.items() if name not in known]
+        table.caption, table.caption_justify = "\n".join(untold), "left"
     return table
 
 

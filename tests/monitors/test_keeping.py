@@ -91,9 +91,11 @@ def test_a_full_file_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_what_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kept.jsonl"
-    path.touch(mode=0o644)
-    with pytest.raises(ConfigError, match="0600"):
-        Keeper(Keep(file=str(path)))
+    path.touch()
+    for mode in (0o640, 0o604, 0o620):
+        path.chmod(mode)
+        with pytest.raises(ConfigError, match="0600"):
+            Keeper(Keep(file=str(path)))
     path.chmod(0o600)
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(ConfigError, match="cannot write"):
