@@ -4,6 +4,7 @@
 
     python -m benchmarks.simulations errors        # false alarms under constant looking, and missed truths
     python -m benchmarks.simulations delays        # exchanges until an effect is found, or ruled out
+    python -m benchmarks.simulations drift         # from a change to its alarm
     python -m benchmarks.simulations run-lengths   # the table of monitors/effects/cusum.py (some minutes)
 
 Every figure is of `--runs` runs with fixed seeds; a rate of .05 is then known to about .02 (400 runs).
@@ -14,6 +15,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.effect_streams import (
     Array,
@@ -30,7 +32,8 @@ from benchmarks.effect_streams import (
 )
 from benchmarks.overhead import markdown
 from monitors.effects import betting, paired, ratio, scores, srm, together
-from monitors.effects.cusum import FACTOR, arm_evidence
+from monitors.effects.cusum import FACTOR, arm_evidence, arm_threshold_for, threshold_for, treated_share
+from monitors.effects.shiryaev import FACTORS
 from monitors.effects.srm import Split
 
 RAMP = [0.01] * 25 + [0.05] * 25 + [0.25] * 25 + [0.5] * 25
@@ -167,6 +170,50 @@ def delay(name: str, weight: float | None, found: Array) -> list[str]:
     return [name, "" if weight is None else f"{weight:g}", *told]
 
 
+def drift(runs: int, patience: float = 20_000) -> Iterator[list[str]]:
+    """Rows of the table of drift: from the change to the alarm, by detector."""
+    yield ["change", "CUSUM, median", "80 %", "Shiryaev-Roberts, median", "80 %"]
+    for change in (1.5, 2.0, 5.0):
+        # Exposure before each violation, counted in violations that were to be expected.
+        gaps = np.random.default_rng(11).exponential(1 / change, (runs, 3000))
+        sums = _cusum(gaps * -(FACTOR - 1) + math.log(FACTOR))
+        bets = [gaps * -(factor - 1) + math.log(factor) for factor in FACTORS]
+        per_violation = 1 / (0.02 * change)
+        name = f"rate of 2 % to {2 * change:g} %, in exchanges"
+        yield _drift_row(name, per_violation, sums >= threshold_for(patience), _shiryaev(bets) >= patience)
+    for weight in (0.5, 0.1):
+        for change in (1.5, 2.0, 5.0):
+            treated = np.random.default_rng(12).random((runs, 3000)) < treated_share(weight, change)
+            evidence = [np.where(treated, *arm_evidence(weight, 1.0, bet)) for bet in (FACTOR, *FACTORS)]
+            name = f"ratio of 1 to {change:g} at weight {weight}, in violations"
+            reached = _cusum(evidence[0]) >= arm_threshold_for(patience, weight)
+            yield _drift_row(name, 1.0, reached, _shiryaev(evidence[1:]) >= patience)
+
+
+def _cusum(evidence: Array) -> Array:
+    sums = np.zeros_like(evidence)
+    for at in range(evidence.shape[1]):
+        sums[:, at] = np.maximum((sums[:, at - 1] if at else 0.0) + evidence[:, at], 0)
+    return sums
+
+
+def _shiryaev(evidence: list[Array]) -> Array:
+    parts = np.zeros((len(evidence), *evidence[0].shape))
+    with np.errstate(over="ignore"):
+        for at in range(evidence[0].shape[1]):
+            before = parts[:, :, at - 1] if at else 0.0
+            parts[:, :, at] = (1 + before) * np.exp([part[:, at] for part in evidence])
+    return np.asarray(parts.mean(0))
+
+
+def _drift_row(name: str, scale: float, *alarms: NDArray[np.bool_]) -> list[str]:
+    told = [name]
+    for reached in alarms:
+        waited = np.where(reached.any(1), (reached.argmax(1) + 1) * scale, math.inf)
+        told += delay("", None, waited)[2:]
+    return told
+
+
 def run_lengths(steps: int) -> Iterator[list[str]]:
     """Rows of the table of thresholds: violations until a false alarm."""
     yield ["stream", "direction", *(f"h = {line}" for line in range(2, 10))]
@@ -216,14 +263,15 @@ def _run_length(
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulations", description=__doc__)
-    parser.add_argument("table", choices=("errors", "delays", "run-lengths"))
+    parser.add_argument("table", choices=("errors", "delays", "drift", "run-lengths"))
     parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--steps", type=int, default=12_000, help="violations a chain, for run-lengths")
     chosen = parser.parse_args()
     if chosen.table == "run-lengths":
         print(markdown(list(run_lengths(chosen.steps))))
     else:
-        print(markdown(list((errors if chosen.table == "errors" else waits)(chosen.runs))))
+        rows = {"errors": errors, "delays": waits, "drift": drift}[chosen.table](chosen.runs)
+        print(markdown(list(rows)))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ class Rates:
         self._hours[hour][stratum] = self._hours[hour].get(stratum, 0) + 1
         self._hour_violations[hour] += violation
 
+    @property
+    def overall(self) -> float:
+        """The rate over all strata."""
+        return max(self.violations, 0.5) / max(sum(count for count, _ in self._strata.values()), 1)
+
     def expected(self, stratum: str, hour: int, direction: float) -> float:
         """The rate to expect, moved by `direction` times its own relative standard error.
 
@@ -64,9 +69,8 @@ class Rates:
         return self._began is not None and self._ended - self._began >= 86_400
 
     def _rate(self, stratum: str) -> float:
-        overall = max(self.violations, 0.5) / max(sum(count for count, _ in self._strata.values()), 1)
         count, violations = self._strata.get(stratum, (0, 0))
-        return (violations + _PRIOR_EVENTS) / (count + _PRIOR_EVENTS / overall)
+        return (violations + _PRIOR_EVENTS) / (count + _PRIOR_EVENTS / self.overall)
 
     def _season(self, hour: int) -> float:
         if not self._whole_day:

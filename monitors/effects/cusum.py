@@ -67,14 +67,14 @@ def treated_share(weight: float, ratio: float) -> float:
     return odds / (1 + odds)
 
 
-def threshold_for(violations: float, factor: float = FACTOR) -> float:
+def threshold_for(violations: float, rate: float = 0.0, factor: float = FACTOR) -> float:
     """Threshold at which, on average, this many violations pass until a false alarm on a rate.
 
     From a table of simulated run lengths, straight in log(violations) between its lines and beyond them.
-    Holds for rates up to about a tenth; above, false alarms are rarer. Raises ValueError for other factors
-    than `FACTOR` and its inverse.
+    The table is of rare violations; at a rate p there pass 1 - p times as many (simulated up to a half; for
+    falling rates somewhat more). Raises ValueError for other factors than `FACTOR` and its inverse.
     """
-    return _interpolate(_table(factor), violations)
+    return _interpolate(_RATES[_direction(factor)], violations / (1 - rate))
 
 
 def arm_threshold_for(violations: float, share: float, factor: float = FACTOR) -> float:
@@ -88,10 +88,6 @@ def arm_threshold_for(violations: float, share: float, factor: float = FACTOR) -
     place = bisect_left(known, share)
     around = {known[place], known[place if known[place] == share else place - 1]}
     return max(_interpolate(tables[at], violations) for at in around)
-
-
-def _table(factor: float) -> tuple[float, ...]:
-    return _RATES[_direction(factor)]
 
 
 def _direction(factor: float) -> str:

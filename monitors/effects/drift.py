@@ -173,8 +173,9 @@ class Drift:
         if state.watch is None:
             state.rates.add(observation.stratum, violation, observation.at)
             if state.rates.ready:
-                wanted = self._patience.violations
-                state.watch = Watch(threshold_for(wanted), threshold_for(wanted, 1 / FACTOR), wanted)
+                wanted, rate = self._patience.violations, min(state.rates.overall, 0.9)
+                up, down = (threshold_for(wanted, rate, factor) for factor in (FACTOR, 1 / FACTOR))
+                state.watch = Watch(up, down, wanted)
             return
         key = observation.stratum, hour_of(observation.at)
         bet = state.bets.get(key)

@@ -1,8 +1,11 @@
 """Reading: what a ledger says beyond single cells: of two defenses together, and behind an erring monitor."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from monitors.effects import betting, judge, scores, together
+from monitors.effects.interval import Interval
 from monitors.effects.judge import Calibration, Corrected
 from monitors.effects.ledger import Column, Counts, Ledger
 from monitors.effects.paired import Pairs
@@ -40,6 +43,15 @@ def corrected_rates(
         for arm, calibration in zip((1, 0), calibrations, strict=True)
     )
     return treatment, control
+
+
+def poststratified(
+    ledger: Ledger, defense: str, measure: str, shares: Mapping[str, float], alpha: float = 0.05
+) -> Interval | None:
+    """The difference of mean scores at fixed shares of the strata; None until each of them has enough."""
+    place = ledger.measures.index(measure)
+    strata = [ledger.counts((defense,), stratum).arms().at(place) for stratum in shares]
+    return scores.poststratified(strata, list(shares.values()), alpha)
 
 
 def _rate(counts: Counts, place: int, arm: int) -> betting.Outcomes:

@@ -1,7 +1,7 @@
 """Replays: brings a replayed exchange together with the one it replays, whichever was scored first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 KEPT = 20_000
 """Exchanges kept in each of two generations; a replay that is scored later than that finds no partner."""
@@ -29,7 +29,7 @@ class Match:
 @dataclass(slots=True)
 class _Prompt:
     live: Side | None = None
-    replays: dict[str, Side] = field(default_factory=dict)
+    replays: dict[str, Side] | None = None
 
 
 class Replays:
@@ -46,12 +46,14 @@ class Replays:
         if prompt.live is None:
             prompt.live = Side(on)
         _note(prompt.live, eligible, violated)
-        for replay in prompt.replays.values():
+        for replay in (prompt.replays or {}).values():
             yield from _match(prompt.live, replay, eligible)
 
     def replay(self, exchange: str, original: str, on: int, eligible: int, violated: int) -> Iterator[Match]:
         """Note scores of a replay, and yield the pair that they complete."""
         prompt = self._prompt(original)
+        if prompt.replays is None:
+            prompt.replays = {}
         side = prompt.replays.setdefault(exchange, Side(on))
         _note(side, eligible, violated)
         if prompt.live is not None:

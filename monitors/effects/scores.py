@@ -56,6 +56,12 @@ class Moments:
         """From array-likes in the order of the fields."""
         return cls(*(np.asarray(part, np.float64) for part in sums))
 
+    def at(self, place: int) -> "Moments":
+        """One of many sets of sums."""
+        levels = None if self.levels is None else self.levels[place]
+        return Moments(self.count[place], self.y[place], self.yy[place],
+                       self.x[place], self.xx[place], self.xy[place], levels)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Arms:
@@ -64,6 +70,10 @@ class Arms:
     weights: Array
     treatment: Moments
     control: Moments
+
+    def at(self, place: int) -> "Arms":
+        """One of many sets of sums."""
+        return Arms(self.weights, self.treatment.at(place), self.control.at(place))
 
 
 def enough(arms: Arms) -> NDArray[np.bool_]:

@@ -38,6 +38,13 @@ def test_the_interval_narrows_around_the_mean() -> None:
     assert wide.lower < narrow.lower < 0.1 < narrow.upper < wide.upper
 
 
+def test_each_end_is_where_half_of_alpha_is_spent() -> None:
+    outcomes = Outcomes.of([0.0, 1.0], [400, 100], 0.0, 1.0)
+    interval = betting.confidence(outcomes, 0.1)
+    assert float(betting.above(outcomes, interval.lower)) == pytest.approx(math.log(20), abs=1e-3)
+    assert float(betting.below(outcomes, interval.upper)) == pytest.approx(math.log(20), abs=1e-3)
+
+
 def test_values_outside_their_range_are_refused() -> None:
     with pytest.raises(ValueError, match="within its range"):
         Outcomes.of([2.0], [1], 0.0, 1.0)

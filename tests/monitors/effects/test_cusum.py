@@ -17,14 +17,14 @@ from monitors.effects.cusum import (
 from monitors.effects.shiryaev import Shiryaev
 
 
-@pytest.mark.parametrize("factor", [1.5, 1 / 1.5])
-def test_run_lengths_are_those_of_the_table(factor: float) -> None:
-    # Exchange by exchange with the product's class at a rate of 3 %; the table was made otherwise.
+@pytest.mark.parametrize(("rate", "factor"), [(0.03, 1.5), (0.03, 1 / 1.5), (0.4, 1.5)])
+def test_run_lengths_are_those_of_the_table(rate: float, factor: float) -> None:
+    # Exchange by exchange with the product's class; the table was made otherwise.
     rng, alarms, violations, wanted = random.Random(5), 0, 0, 600.0
-    violation, absence = rate_evidence(0.03, factor)
-    cusum = Cusum(threshold_for(wanted, factor))
-    for at in range(900_000):
-        hit = rng.random() < 0.03
+    violation, absence = rate_evidence(rate, factor)
+    cusum = Cusum(threshold_for(wanted, rate, factor))
+    for at in range(int(27_000 / rate)):
+        hit = rng.random() < rate
         violations += hit
         if cusum.add(violation if hit else absence, at):
             alarms += 1
@@ -47,7 +47,7 @@ def test_tables_rise_and_thresholds_between_lines_are_between() -> None:
     assert arm_threshold_for(2984, 0.5) == pytest.approx(4)
     assert arm_threshold_for(2984, 0.4) == pytest.approx(4)  # 0.25 needs less
     with pytest.raises(ValueError, match="no run lengths"):
-        threshold_for(1000, 3.0)
+        threshold_for(1000, factor=3.0)
 
 
 def test_evidence_costs_nothing_on_average_when_nothing_changed() -> None:

@@ -229,6 +229,19 @@ def test_rates_behind_an_erring_monitor() -> None:
         assert rate.value.lower < 0.1 < rate.value.upper
 
 
+def test_strata_can_be_weighed_as_one_likes() -> None:
+    rng = random.Random(10)
+    found = Effects(["leak", "tone"])
+    for stratum, exchanges, effect in (("en", 3000, 2.0), ("de", 1000, 1.0)):
+        for seen in traffic(rng, exchanges, {"leak": 0.2}, {("shield", "leak"): effect}, strata=(stratum,)):
+            found.fold(replace(seen, exchange=stratum + seen.exchange, unit=stratum.encode() + seen.unit))
+    even = reading.poststratified(found.ledger, "shield", "leak", {"en": 0.5, "de": 0.5})
+    assert even is not None
+    assert even.estimate == pytest.approx(0.08, abs=0.03)
+    assert even.lower > 0
+    assert reading.poststratified(found.ledger, "shield", "leak", {"en": 0.5, "fr": 0.5}) is None
+
+
 def test_limits_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="measures: 65"):
         Effects([f"m{number}" for number in range(65)])
