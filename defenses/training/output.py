@@ -23,4 +23,5 @@ def complete(output: Path) -> Iterator[Path]:
     with making as made:
         yield Path(made)
         for file in sorted(Path(made).iterdir()):
+            file.chmod(0o644)  # safetensors writes for its owner alone
             os.replace(file, output / file.name)
