@@ -151,18 +151,25 @@ class Effects:
         os.replace(aside, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a file that `save` wrote; raises ConfigError for one that does not fit."""
+        """Go on from a file that `save` wrote, for the measures that are still configured.
+
+        Raises ConfigError for a file that is none.
+        """
         try:
             snapshot = msgspec.msgpack.decode(path.read_bytes(), type=_Snapshot)
-            if snapshot.version != _VERSION or snapshot.ledger.measures != self.ledger.measures:
-                raise ConfigError(f"{path.name}: counts other measures than are configured; move it away")
-            self.ledger = Ledger.from_state(snapshot.ledger)
+            if snapshot.version != _VERSION:
+                raise ValueError(f"version {snapshot.version}, not {_VERSION}")
+            ledger = Ledger.from_state(snapshot.ledger)
+            places = [self._places.get(measure) for measure in ledger.measures]
+            self._firsts.units.unpack(snapshot.units, places)
+            self._firsts.exchanges.unpack(snapshot.exchanges, places)
         except (msgspec.DecodeError, ValueError, zlib.error) as error:
             raise ConfigError(f"{path.name}: not a snapshot of effects ({error}); move it away") from error
+        self.ledger = ledger.of(self.ledger.measures)
         self._standing.clear()
-        self._ever = {(defense, measure): value for defense, measure, value in snapshot.ever}
-        self._firsts.units.unpack(snapshot.units)
-        self._firsts.exchanges.unpack(snapshot.exchanges)
+        self._ever = {
+            (defense, name): value for defense, name, value in snapshot.ever if name in self._places
+        }
 
     def _bits_of(self, scores: tuple[Score, ...]) -> tuple[int, int]:
         eligible = violated = 0

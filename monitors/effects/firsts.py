@@ -16,7 +16,7 @@ more is counted for each, in the same arm as before, so variances are understate
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -81,12 +81,12 @@ class Generations:
             entries.extend((key, bits & _MASK, bits >> MAX_MEASURES))
         return entries.tobytes()
 
-    def unpack(self, packed: bytes) -> None:
-        """Add what was packed; raises ValueError where it was cut."""
+    def unpack(self, packed: bytes, places: Sequence[int | None]) -> None:
+        """Add what was packed, bit i now at `places[i]`; raises ValueError where it was cut."""
         entries = array("Q")
         entries.frombytes(packed)
         for key, low, high in zip(entries[::3], entries[1::3], entries[2::3], strict=True):
-            self.add(key, low | high << MAX_MEASURES)
+            self.add(key, _moved(low, places) | _moved(high, places) << MAX_MEASURES)
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Keys and bits, oldest first; a key in both generations comes twice, at last with all its bits."""
@@ -112,6 +112,12 @@ class Firsts:
         key = _digest(unit + epoch.to_bytes(8, "big", signed=True))
         new = self.units.add(key, eligible | violated << MAX_MEASURES)
         return Fresh(new & _MASK, new >> MAX_MEASURES)
+
+
+def _moved(bits: int, places: Sequence[int | None]) -> int:
+    if all(place == at for at, place in enumerate(places)):
+        return bits
+    return sum(1 << place for at, place in enumerate(places) if place is not None and bits >> at & 1)
 
 
 def _digest(data: bytes) -> int:

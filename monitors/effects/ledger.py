@@ -185,6 +185,21 @@ class Ledger:
         for (first, second), counts in other._joint.items():
             self.joint((first, second))[:] += counts
 
+    def of(self, measures: Sequence[str]) -> "Ledger":
+        """The same counts for another list of measures; a new one has none, one that is gone is dropped."""
+        other = Ledger(measures)
+        kept = [(at, self.measures.index(name)) for at, name in enumerate(measures) if name in self.measures]
+        other._rows = dict(self._rows)
+        other._table = np.zeros((len(self._table), len(measures) * COLUMNS), np.int64)
+        before = self._table.reshape(len(self._table), len(self.measures), COLUMNS)
+        after = other._table.reshape(len(self._table), len(measures), COLUMNS)
+        for at, place in kept:
+            after[:, at] = before[:, place]
+        for defenses, counts in self._pairs.items():
+            for at, place in kept:
+                other.pairs(defenses)[at] = counts[place]
+        return other
+
     def __iter__(self) -> Iterator[tuple[Row, Whole]]:
         for row, place in self._rows.items():
             yield row, self._table[place]

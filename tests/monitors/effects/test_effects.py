@@ -191,10 +191,15 @@ def test_what_is_no_snapshot_is_refused(tmp_path: Path, content: bytes) -> None:
         folded().load(tmp_path / "effects")
 
 
-def test_a_snapshot_of_other_measures_is_refused(tmp_path: Path) -> None:
-    Effects(["other"]).save(tmp_path / "effects")
-    with pytest.raises(ConfigError, match="other measures"):
-        folded().load(tmp_path / "effects")
+def test_a_measure_that_comes_or_goes_leaves_the_others_alone(tmp_path: Path) -> None:
+    observations = list(traffic(random.Random(11), 300, RATES))
+    folded(*observations).save(tmp_path / "effects")
+    other = Effects(["new", "tone"])
+    other.load(tmp_path / "effects")
+    assert cell(other, "tone") == cell(folded(*observations), "tone")
+    assert {made.measure for made in other.matrix()} == {"tone"}
+    both = replace(observations[0], scores=(*observations[0].scores, Score("new", 0.9, True)))
+    assert other.fold(both) == 0b01  # "tone" of it is known already
 
 
 def test_workers_ledgers_add_up() -> None:

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitors.effects.ledger import COLUMNS, MAX_ROWS, Column, Ledger, LedgerState, Row
@@ -38,6 +38,7 @@ def merged(*parts: Sequence[tuple[Row, int, int]]) -> Ledger:
     return total
 
 
+@settings(max_examples=50, deadline=None)
 @given(ENTRIES, ENTRIES, ENTRIES)
 def test_merging_is_counting_in_any_order(
     first: list[tuple[Row, int, int]],
@@ -51,6 +52,7 @@ def test_merging_is_counting_in_any_order(
     assert left == whole
 
 
+@settings(max_examples=50, deadline=None)
 @given(ENTRIES)
 def test_a_ledger_survives_being_written_down(entries: list[tuple[Row, int, int]]) -> None:
     before = ledger(entries)

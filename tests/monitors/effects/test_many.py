@@ -1,7 +1,7 @@
 import itertools
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitors.effects.many import e_bh, e_holm
@@ -16,6 +16,7 @@ def test_by_hand() -> None:
     assert e_holm({}) == e_bh({}) == frozenset()
 
 
+@settings(max_examples=60, deadline=None)
 @given(EVALUES)
 def test_holm_is_closed_testing_by_the_plainest_rule(logs: dict[int, float]) -> None:
     # A name is rejected when every set it belongs to has a member beyond that set's Bonferroni bound.
@@ -32,6 +33,7 @@ def test_holm_is_closed_testing_by_the_plainest_rule(logs: dict[int, float]) -> 
     assert e_holm(logs) == expected
 
 
+@settings(max_examples=60, deadline=None)
 @given(EVALUES)
 def test_what_is_decided_is_also_shown(logs: dict[int, float]) -> None:
     assert e_holm(logs) <= e_bh(logs)
