@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import check, defenses, demo, fetch, gateway, monitors, send, serve, train, validate
+from gateway.commands import check, defenses, demo, fetch, gateway, matrix, monitors, send, serve, train, validate
 from gateway.errors import GatewayError
 from gateway.metrics import product_version
 
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=product_version())
     subparsers = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (serve, gateway, monitors, validate, defenses, check, fetch, send, demo, train):
+    for command in (serve, gateway, monitors, validate, defenses, check, fetch, send, demo, matrix, train):
         command.add_parser(subparsers)
     return root
 
