@@ -65,7 +65,12 @@ ADAPTERS = (
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
-    parser = subparsers.add_parser("train", help="make again what ships trained")
+    parser = subparsers.add_parser(
+        "train",
+        help="make again what ships trained",
+        description="Train what ships: the encoder of the classifiers, and the adapters of the white-box model.",
+        epilog="example: crossrisk train safe_expert --data sets/ --output adapters/safe_expert",
+    )
     what = parser.add_subparsers(title="what", required=True, metavar="WHAT")
     encoder = what.add_parser(
         "encoder",
