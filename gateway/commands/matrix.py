@@ -173,7 +173,7 @@ def _report(
         asked,
         {one.measure.name: one.measure.risk for one in config.monitors()},
         {layer.name: layer.risk for layer in config.layers()},
-        cells(results),
+        cells(results, [task.name for task in asked]),
         prices(results, prompts),
     )
     model = ", ".join(name for entry in config.upstreams() for name in entry.models)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitors.crossrisk.run import UNDEFENDED, Result
 
 Verdict = Literal["worse", "better", "none"]
@@ -17,6 +20,7 @@ FEW = 8
 """Items that must differ before their spread says how sure a mean is."""
 _Z = NormalDist().inv_cdf(1 - ALPHA / 2)
 _DRAWS = 4000
+_FLIPS = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Cell:
     """One system and one measure over `items` pairs; shares and scores in [0, 1], 1 worst.
 
     difference: defended minus undefended, with its 95 % interval; p of no difference, before and
-    (`adjusted`) after Holm's correction over all cells.
+    (`adjusted`) after Holm's correction over all cells of its family.
     """
 
     system: str
@@ -59,8 +63,11 @@ class Price:
     blocked: float
 
 
-def cells(results: Iterable[Result]) -> list[Cell]:
-    """Every cell that has pairs, corrected for how many there are (Holm, 1979)."""
+def cells(results: Iterable[Result], tasks: Iterable[str] = ()) -> list[Cell]:
+    """Every cell that has pairs, corrected for how many there are (Holm, 1979).
+
+    Measures of `tasks`, which know the truth, are one family, those of live monitors another.
+    """
     scores: dict[str, dict[str, dict[str, float]]] = {}
     for result in results:
         for measure, score in result.scores.items():
@@ -71,7 +78,9 @@ def cells(results: Iterable[Result]) -> list[Cell]:
         for system, own in by_system.items()
         if system != UNDEFENDED and (cell := _cell(system, measure, by_system.get(UNDEFENDED, {}), own))
     ]
-    return _corrected(found)
+    known = frozenset(tasks)
+    families = ([cell for cell in found if (cell.measure in known) is inside] for inside in (True, False))
+    return [cell for family in families for cell in _corrected(family)]
 
 
 def prices(results: Iterable[Result], prompts: Mapping[str, int]) -> list[Price]:
@@ -174,14 +183,17 @@ def _graded(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
     drawn = sorted(sum(rng.choices(differences, k=n)) / n for _ in range(_DRAWS))
     lower, upper = drawn[round(_DRAWS * ALPHA / 2)], drawn[round(_DRAWS * (1 - ALPHA / 2)) - 1]
     moved = [difference for difference in differences if difference]
-    extreme = sum(
-        abs(sum(value if rng.random() < 0.5 else -value for value in moved)) / n >= abs(mean) - 1e-12
-        for _ in range(_DRAWS)
-    )
-    p = (extreme + 1) / (_DRAWS + 1)
+    p = _flipped(np.array(moved), abs(sum(moved)))
     if len(moved) < FEW:
         return max(min(lower, mean - 3 / n), -1.0), min(max(upper, mean + 3 / n), 1.0), p
     return lower, upper, p
+
+
+def _flipped(moved: NDArray[np.float64], total: float) -> float:
+    """How often the sum is as far from zero when each sign is thrown."""
+    signs = np.random.default_rng(0).choice((-1.0, 1.0), (_FLIPS, len(moved)))
+    extreme = int((np.abs(signs @ moved) >= total - 1e-9).sum())
+    return (extreme + 1) / (_FLIPS + 1)
 
 
 def _corrected(found: Sequence[Cell]) -> list[Cell]:

@@ -41,7 +41,7 @@ def markdown(matrix: Matrix, settings: str) -> str:
         "",
         "A cell is defended minus undefended in points of a hundred, with its 95 % interval: above zero is "
         "worse. "
-        "▲ worse and ▼ better are sure after Holm's correction over all cells and at least two points; "
+        "▲ worse and ▼ better are sure after Holm's correction over the table and at least two points; "
         "**bold** is the defense's own risk.",
         "",
         *_table(matrix, names),
