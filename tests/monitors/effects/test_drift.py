@@ -46,6 +46,7 @@ def test_the_stratum_that_moved_is_named_first() -> None:
     first = alarm.found.moved[0]
     assert first.stratum == "de"
     assert first.observed > 1.5 * first.expected
+    assert all(other.observed == pytest.approx(other.expected, abs=15) for other in alarm.found.moved[1:])
 
 
 def test_a_traffic_that_is_riskier_is_no_drift_of_the_measure_but_of_the_mix() -> None:
