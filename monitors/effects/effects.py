@@ -223,7 +223,7 @@ class Effects:
             place = self._places.get(score.measure)
             if place is not None and new >> place & 1:
                 _account(score, place, fresh, chance, amounts)
-        self.ledger.add(rows, np.array(amounts, np.int64))
+        self.ledger.add(rows, np.array(amounts, np.int32))
 
     def _joint_rows(self, observation: Observation, epoch: int) -> Iterator[int]:
         named = {

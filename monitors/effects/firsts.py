@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 CAPACITY = 150_000
-"""Units (and exchanges) in one generation; two take about 35 MB together."""
+"""Units (and exchanges) in one generation; two generations of each take about 80 MB."""
 MAX_MEASURES = 64
 """Measures that the masks below have bits for."""
 

@@ -23,6 +23,8 @@ SCALE = 1000
 
 Whole = NDArray[np.int64]
 
+_SETTLE = 2000  # additions of at most SCALE^2 that fit into 32 bits
+
 
 class Column(IntEnum):
     """What is counted of one measure in one row; `LEVEL` and the columns after it hold the score's levels.
@@ -102,6 +104,9 @@ class Ledger:
         """Rows that were asked for beyond `MAX_ROWS`."""
         self._rows: dict[Row, int] = {}
         self._table: Whole = np.zeros((64, len(measures) * COLUMNS), np.int64)
+        # What was added lately, in half the width: rows come at random, so their bytes are what adding costs.
+        self._recent = np.zeros(self._table.shape, np.int32)
+        self._added = 0
         self._pairs: dict[tuple[str, ...], Whole] = {}
         self._joint: dict[tuple[str, ...], Whole] = {}
 
@@ -116,11 +121,15 @@ class Ledger:
             if place >= len(self._table):
                 room = np.zeros((max(64, len(self._table)), self._table.shape[1]), np.int64)
                 self._table = np.concatenate([self._table, room])
+                self._recent = np.concatenate([self._recent, room.astype(np.int32)])
         return place
 
-    def add(self, rows: list[int], amounts: Whole) -> None:
-        """Add `amounts`, shape `(measures * COLUMNS,)`, to each of `rows`; no row twice."""
-        self._table[rows] += amounts
+    def add(self, rows: list[int], amounts: NDArray[np.int32]) -> None:
+        """Add `amounts`, `(measures * COLUMNS,)`, at most SCALE^2 each, to each of `rows`; no row twice."""
+        self._recent[rows] += amounts
+        self._added += 1
+        if self._added >= _SETTLE:
+            self._settle()
 
     def add_pair(self, defenses: tuple[str, ...], measure: int, kind: int) -> None:
         """Count a replayed pair that differs in `defenses`; kind 0 worse, 1 better, 2 both, 3 neither."""
@@ -187,10 +196,12 @@ class Ledger:
 
     def of(self, measures: Sequence[str]) -> "Ledger":
         """The same counts for another list of measures; a new one has none, one that is gone is dropped."""
+        self._settle()
         other = Ledger(measures)
         kept = [(at, self.measures.index(name)) for at, name in enumerate(measures) if name in self.measures]
         other._rows = dict(self._rows)
         other._table = np.zeros((len(self._table), len(measures) * COLUMNS), np.int64)
+        other._recent = np.zeros(other._table.shape, np.int32)
         before = self._table.reshape(len(self._table), len(self.measures), COLUMNS)
         after = other._table.reshape(len(self._table), len(measures), COLUMNS)
         for at, place in kept:
@@ -201,6 +212,7 @@ class Ledger:
         return other
 
     def __iter__(self) -> Iterator[tuple[Row, Whole]]:
+        self._settle()
         for row, place in self._rows.items():
             yield row, self._table[place]
 
@@ -211,6 +223,7 @@ class Ledger:
 
     def state(self) -> LedgerState:
         """What to write down, in an order that does not depend on how it was counted."""
+        self._settle()
         rows = sorted((row for row, amounts in self if amounts.any()), key=_order)
         table = self._table[[self._rows[row] for row in rows]]
         packed = zlib.compress(table.astype("<i8").tobytes(), 1)
@@ -224,6 +237,7 @@ class Ledger:
             raise ValueError(f"{len(state.rows)} rows are more than {MAX_ROWS}")
         packed = np.frombuffer(zlib.decompress(state.table), "<i8")
         ledger._table = packed.reshape(len(state.rows), width).astype(np.int64)
+        ledger._recent = np.zeros(ledger._table.shape, np.int32)
         ledger._rows = {row: place for place, row in enumerate(state.rows)}
         for defenses, counts in state.pairs:
             ledger.pairs(defenses)[:] = counts
@@ -231,10 +245,17 @@ class Ledger:
             ledger.joint((first, second))[:] = counts
         return ledger
 
+    def _settle(self) -> None:
+        if self._added:
+            self._table += self._recent
+            self._recent[:] = 0
+            self._added = 0
+
     def _gather(self, defenses: int, rows: list[tuple[Row, int]]) -> Counts:
         steps: Mapping[tuple[float, ...], int] = {
             weights: step for step, weights in enumerate(sorted({row.weights for row, _ in rows}))
         }
+        self._settle()
         table = np.zeros((len(steps), 2**defenses, len(self.measures), COLUMNS), np.int64)
         for row, place in rows:
             table[steps[row.weights], row.arm] += self._table[place].reshape(len(self.measures), COLUMNS)

@@ -5,6 +5,7 @@ import pytest
 from gateway.types import Risk
 from monitors.effects.asymmetry import asymmetry
 from monitors.effects.effects import Effects
+from monitors.effects.estimate import Settings, cells
 from tests.monitors.effects.observations import traffic
 
 TARGETS: dict[str, Risk] = {"shield": "safety", "mask": "privacy", "plain": "fairness"}
@@ -27,6 +28,10 @@ def test_one_way_harm_is_asymmetric() -> None:
     assert 0 in found.second_on_first
     assert found.difference.lower > 0
     assert (found.cells, found.missing) == (2, 0)
+    # Two cells share alpha, so each is told with half of it.
+    halved = cells(made.ledger, Settings(alpha=made.settings.alpha / 2))
+    leak = next(one for one in halved if (one.defense, one.measure) == ("shield", "leak"))
+    assert found.first_on_second == leak.relative
     back = asymmetry(made.ledger, made.settings, TARGETS, RISKS, ("privacy", "safety"))
     assert back is not None
     assert back.difference.upper == pytest.approx(-found.difference.lower)

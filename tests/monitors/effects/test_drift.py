@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,7 @@ def test_the_stratum_that_moved_is_named_first() -> None:
     first = alarm.found.moved[0]
     assert first.stratum == "de"
     assert first.observed > 1.5 * first.expected
+    assert all(other.observed == pytest.approx(other.expected, abs=15) for other in alarm.found.moved[1:])
 
 
 def test_a_traffic_that_is_riskier_is_no_drift_of_the_measure_but_of_the_mix() -> None:
@@ -87,8 +89,9 @@ def test_replays_and_duplicates_are_not_watched() -> None:
     assert drift._measures[0].rates.violations == 0
     drift.fold(seen, 1)
     assert drift._measures[0].rates.violations == 1
-    drift.fold(seen, 1)  # the same unit, the same day
-    assert drift._measures[0].rates.violations == 1
+    drift.fold(replace(seen, exchange="another"), 1)  # the same unit, the same day
+    drift.fold(replace(seen, exchange="a third", at=90_000.0), 1)
+    assert drift._measures[0].rates.violations == 2
 
 
 def test_a_known_baseline_is_not_learned() -> None:

@@ -1,3 +1,4 @@
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,33 @@ def test_a_unit_counts_once_an_epoch() -> None:
     assert cell(folded(*repeated, *anew)).treatment.units == 2
 
 
+def stubborn(number: int, on: bool, *violations: bool) -> list[Observation]:
+    """Exchanges of one unit."""
+    return [
+        replace(one(100 * number + turn, on=on, violation=violation), unit=b"u%d" % number)
+        for turn, violation in enumerate(violations)
+    ]
+
+
+def test_harm_counts_first_violations_and_the_rest_first_exchanges() -> None:
+    units = [stubborn(number, number < 6, False, True, True) for number in range(10)]
+    units += [stubborn(number, number < 13, True, True) for number in range(10, 15)]
+    shown = cell(folded(*(seen for unit in units for seen in unit), settings=Settings(replay_share=0)))
+    first_violations, first_exchanges = Violations.of([0.5], [9], [6]), Violations.of([0.5], [3], [2])
+    assert shown.log_harm == pytest.approx(float(ratio.harm(first_violations)))
+    assert shown.log_help == pytest.approx(float(ratio.noninferior(first_violations, 1.0)))
+    assert shown.log_noninferior == pytest.approx(float(ratio.noninferior(first_exchanges, 1.5)))
+    assert shown.ratio == ratio.confidence(first_exchanges)
+
+
+def test_replays_and_live_traffic_each_have_their_share_of_the_stake() -> None:
+    seen = [one(number, on=number % 3 > 0, violation=True) for number in range(60)]
+    evidence = float(ratio.harm(Violations.of([0.5], [40], [20])))
+    shares = {0.5: math.log(0.5 * math.exp(evidence) + 0.5), 0.1: math.log(0.9 * math.exp(evidence) + 0.1)}
+    for share, expected in shares.items():
+        assert cell(folded(*seen, settings=Settings(replay_share=share))).log_harm == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("weight", "mode"), [(1.0, "enforce"), (0.0, "canary"), (0.5, "shadow"), (0.5, "off")]
 )
@@ -155,6 +183,7 @@ def test_the_largest_evidence_is_kept() -> None:
     found.look()
     for number in range(30, 90):
         found.fold(one(number, on=False, violation=True))
+    found.look()
     shown = cell(found)
     assert shown.log_harm < 0 < 3 < shown.log_harm_ever
     assert shown.decided

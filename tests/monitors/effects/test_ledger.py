@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.effects.ledger import COLUMNS, MAX_ROWS, Column, Ledger, LedgerState, Row
+from monitors.effects.ledger import COLUMNS, MAX_ROWS, SCALE, Column, Ledger, LedgerState, Row
 
 MEASURES = ("leak", "tone")
 ROWS = st.builds(
@@ -16,13 +16,13 @@ ROWS = st.builds(
     st.sampled_from(["en", "de"]),
     st.integers(0, 1),
 )
-ENTRIES = st.lists(st.tuples(ROWS, st.integers(0, 2 * COLUMNS - 1), st.integers(0, 10**9)), max_size=6)
+ENTRIES = st.lists(st.tuples(ROWS, st.integers(0, 2 * COLUMNS - 1), st.integers(0, SCALE**2)), max_size=6)
 
 
 def ledger(entries: Sequence[tuple[Row, int, int]]) -> Ledger:
     made = Ledger(MEASURES)
     for row, place, amount in entries:
-        amounts = np.zeros(2 * COLUMNS, np.int64)
+        amounts = np.zeros(2 * COLUMNS, np.int32)
         amounts[place] = amount
         found = made.row(row)
         assert found is not None
@@ -59,6 +59,15 @@ def test_a_ledger_survives_being_written_down(entries: list[tuple[Row, int, int]
     for codec in (msgspec.json, msgspec.msgpack):
         again = Ledger.from_state(codec.decode(codec.encode(before.state()), type=LedgerState))
         assert again == before
+
+
+def test_sums_outgrow_what_one_addition_may_be() -> None:
+    made, amounts = Ledger(MEASURES), np.full(2 * COLUMNS, SCALE**2, np.int32)
+    place = made.row(Row(("a",), (0.1,), "en", 1))
+    assert place is not None
+    for _ in range(5000):
+        made.add([place], amounts)
+    assert made.counts(("a",)).column(Column.YY, 1)[0].tolist() == [5000 * SCALE**2]
 
 
 def test_strata_are_added_up_or_read_one_by_one() -> None:
