@@ -120,6 +120,7 @@ class DpPrompt:
     """
 
     risk: ClassVar[Risk] = "privacy"
+    spends: ClassVar[bool] = True
     labels: ClassVar[frozenset[str]] = frozenset({"name", "group", "age", EXHAUSTED})
     looks_for: ClassVar[frozenset[str]] = frozenset({"identities"})
 

@@ -39,6 +39,7 @@ class PiiRedaction:
     labels: ClassVar[frozenset[str]] = PERSONAL.labels | {GARBLED}
     hides: ClassVar[frozenset[str]] = frozenset({"personal data"})
     restores: ClassVar[frozenset[str]] = hides
+    shields: ClassVar[bool] = True
     relies_on: ClassVar[frozenset[str]] = frozenset({"exact wording"})
 
     kinds: tuple[str, ...] = ()

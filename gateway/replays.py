@@ -79,6 +79,7 @@ class Replays:
         ReplayCancelledError where they came meanwhile, and what the chain raises.
         """
         exchange = replayed(record, generation, prompt)
+        self._check(record, on, generation)
         self._admit()
         task = asyncio.ensure_future(self._engine.replay(exchange, on))
         self._running.add(task)
@@ -102,6 +103,20 @@ class Replays:
         self._tokens.take(made.tokens)
         self._metrics.replay_tokens.inc(made.tokens)
         return made
+
+    def _check(self, record: record_pb2.Record, on: frozenset[str], generation: Generation) -> None:
+        """No replay gives away what a defense of privacy is there to keep.
+
+        A defense that `shields` keeps something from the model, so none is left out where the model is asked;
+        one that `spends` would spend a budget of privacy again.
+        """
+        was = {one.defense for one in record.defenses if one.on}
+        for layer in self._engine.layers:
+            if getattr(layer.defense, "spends", False) and layer.name in was | on:
+                raise ReplayRefusedError(f"it would spend the budget of {layer.name} again")
+            shields = getattr(layer.defense, "shields", False) and layer.name in was - on
+            if shields and generation != "never":
+                raise ReplayRefusedError(f"the model would be told what {layer.name} keeps from it")
 
     def _admit(self) -> None:
         reasons = {

@@ -12,8 +12,10 @@ import grpc
 import pytest
 from prometheus_client import generate_latest
 
+from defenses.dp_prompt import DpPrompt
 from defenses.fairness_reminder import FairnessReminder
 from defenses.leak_filter import LeakFilter
+from defenses.pii_redaction import PiiRedaction
 from gateway.chain import Layer
 from gateway.engine import Engine, Route
 from gateway.errors import (
@@ -207,6 +209,35 @@ async def test_a_replay_of_a_replay_and_an_unknown_defense_are_refused() -> None
         await rig.replays.run(again, frozenset(), "needed")
     with pytest.raises(InvalidRequestError, match="'x'"):
         await rig.replays.run(live, frozenset(("x",)), "needed")
+
+
+class Shielding(FairnessReminder):
+    shields = True
+
+
+class Spending(FairnessReminder):
+    spends = True
+
+
+async def test_no_replay_tells_a_model_what_a_defense_keeps_from_it() -> None:
+    rig = Rig(layers=[Layer("pii", Shielding()), Layer("leak", LeakFilter())])
+    live = await rig.live()
+    with pytest.raises(ReplayRefusedError, match="what pii keeps from it"):
+        await rig.replays.run(live, frozenset(("leak",)), "needed")
+    assert (await rig.replays.run(live, frozenset(("leak",)), "never")).generated == 0
+    assert (await rig.replays.run(live, frozenset(("pii",)), "needed")).generated == 0
+
+
+async def test_no_replay_spends_privacy_again() -> None:
+    rig = Rig(layers=[Layer("dp", Spending(), "shadow"), Layer("leak", LeakFilter())])
+    live = await rig.live()
+    with pytest.raises(ReplayRefusedError, match="budget of dp"):
+        await rig.replays.run(live, frozenset(("dp",)), "never")
+    assert (await rig.replays.run(live, frozenset(), "needed")).generated == 0
+
+
+def test_the_defenses_that_keep_something_say_so() -> None:
+    assert (PiiRedaction.shields, DpPrompt.spends) == (True, True)
 
 
 class Clock:
