@@ -68,7 +68,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "train",
         help="make again what ships trained",
-        description="Train what ships: the encoder of the classifiers, and the adapters of the white-box model.",
+        description="Train what ships: the encoder of the classifiers, adapters of the white-box model.",
         epilog="example: crossrisk train safe_expert --data sets/ --output adapters/safe_expert",
     )
     what = parser.add_subparsers(title="what", required=True, metavar="WHAT")
