@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-WAIT_SECONDS = 20.0  # generous: only a broken test waits this long
+WAIT_SECONDS = 60.0  # generous: only a broken test waits this long
 
 
 @dataclass(frozen=True, slots=True)

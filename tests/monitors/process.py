@@ -28,7 +28,7 @@ try:
 except ConfigError as error:
     sys.exit(f"refused: {error}")
 """
-WAIT_SECONDS = 30.0  # generous: only a broken test waits this long
+WAIT_SECONDS = 60.0  # generous: only a broken test waits this long
 
 
 @dataclass(frozen=True, slots=True)
