@@ -1,6 +1,7 @@
 """Hides from the model to which groups people belong where a decision should not turn on it."""
 
 import re
+import secrets
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ _DECISIONS = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"```|[{}=;\\]|\w/\w|//|\w_\w")
+_KEY = secrets.token_bytes(32)
+"""Of the codes: they are the same whoever is meant, since a model answers other codes otherwise."""
 _KEPT = ("pronoun", "kinship", "title")
 
 
@@ -34,7 +37,7 @@ class IdentityBlinding:
     lending, grading and the like), and leaves one that asks about a group itself; `always` blinds each.
     roles: whose turns. In turns with code, data or paths only the placeholders are put in, and pronouns stay.
 
-    Stands at: input; its placeholders come back in the output.
+    Stands at: input; its placeholders come back in the output, and are the same whoever is meant.
     Cost: one look at the prompt; what may become a placeholder is held back in the answer.
     Source: the blindness of counterfactual token fairness, Garg et al., 2019 (arXiv 1809.10610).
 
@@ -58,7 +61,7 @@ class IdentityBlinding:
         return self.when == "always" or _DECISIONS.search(text) is not None
 
     async def __call__(self, exchange: Exchange, upstream: Upstream) -> Deltas:
-        vault = Vault()
+        vault = Vault(_KEY)
         messages: list[Message] = []
         blind = any(turn.role == "user" and self.needs(turn.content) for turn in exchange.messages)
         for number, turn in enumerate(exchange.messages):

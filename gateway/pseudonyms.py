@@ -1,5 +1,6 @@
 """Codes that stand for parts of a prompt while the model works, and come back as those parts."""
 
+import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
@@ -21,9 +22,14 @@ _RESTORED = "placeholder"
 
 
 class Vault:
-    """The values of one exchange by the codes that stand for them; gone with the exchange."""
+    """The values of one exchange by the codes that stand for them; gone with the exchange.
 
-    def __init__(self) -> None:
+    Codes are random. With a `key` they depend on it and on the order of the values alone, so that prompts
+    which differ in what is hidden, and in nothing else, are the same prompt to the model.
+    """
+
+    def __init__(self, key: bytes = b"") -> None:
+        self._key = key
         self._codes: dict[str, str] = {}
         self._values: dict[str, str] = {}
 
@@ -34,7 +40,8 @@ class Vault:
         """The placeholder for `value`; the same value has the same one."""
         code = self._codes.get(value)
         if code is None:
-            code = self._codes[value] = _new_code()
+            number = len(self._codes)
+            code = self._codes[value] = _derived_code(self._key, number) if self._key else _new_code()
             self._values[code] = value
         return f"[{label.upper()}_{code}]"
 
@@ -52,6 +59,13 @@ def _new_code() -> str:
     while (code := "".join(secrets.choice(ALPHABET) for _ in range(SIZE))).isalpha():
         pass
     return code
+
+
+def _derived_code(key: bytes, number: int) -> str:
+    """As unguessable as the key, and with a digit."""
+    draw = hashlib.blake2b(number.to_bytes(8), key=key, digest_size=SIZE).digest()
+    letters = "".join(ALPHABET[byte % len(ALPHABET)] for byte in draw)
+    return f"{letters[:-1]}{draw[-1] % 10}"
 
 
 def _code(placeholder: str) -> str:

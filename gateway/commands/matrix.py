@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import inspect
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--max-tokens", type=int, default=48, metavar="N", help="default: %(default)s")
     parser.add_argument("--concurrency", "-j", type=int, default=8, metavar="N", help="default: %(default)s")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these defenses alone")
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="NAME", help="these tasks alone")
     parser.add_argument("--together", action="store_true", help="also all defenses in their order")
     parser.set_defaults(run=run)
 
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.output.mkdir(parents=True, exist_ok=True)
     os.environ["CROSSRISK_RUN"] = str(run_folder(str(arguments.output / "run")))
     rows = _rows(config, arguments)
-    asked = tasks(arguments.data, arguments.items, arguments.seed)
+    asked = _chosen(tasks(arguments.data, arguments.items, arguments.seed), arguments.tasks)
     results = Results(arguments.output / "results.jsonl", _head(config, arguments, asked))
     failed = asyncio.run(_run(config, arguments, rows, asked, results))
     _report(config, arguments, rows, asked, results)
@@ -93,6 +94,14 @@ def _rows(config: Config, arguments: argparse.Namespace) -> tuple[System, ...]:
             raise ConfigError(f"--only: there is no defense {name!r}; configured: {', '.join(known)}")
     chosen = [layer for layer in layers if not arguments.only or layer.name in arguments.only]
     return systems(chosen, arguments.together)
+
+
+def _chosen(every: tuple[Task, ...], names: Sequence[str]) -> tuple[Task, ...]:
+    known = [task.name for task in every]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--tasks: there is no task {name!r}; there is {', '.join(known)}")
+    return tuple(task for task in every if not names or task.name in names)
 
 
 def _head(config: Config, arguments: argparse.Namespace, asked: tuple[Task, ...]) -> dict[str, Any]:

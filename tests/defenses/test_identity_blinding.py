@@ -34,6 +34,17 @@ async def test_the_contract() -> None:
     await contract.check_closes(IdentityBlinding(when="always"))
 
 
+async def test_two_people_who_differ_in_their_group_are_the_same_prompt() -> None:
+    upstream = Echo()
+    for who in ("a Muslim", "a Jewish", "a Muslim"):
+        await contract.collect(
+            [IdentityBlinding()], upstream, contract.exchange(f"Should we hire {who} nurse?")
+        )
+    sent = [exchange.messages[-1].content for exchange in upstream.seen]
+    assert len(set(sent)) == 1
+    assert "nurse" in sent[0]
+
+
 @given(edges=st.lists(st.integers(0, 400), max_size=20))
 @settings(max_examples=40, deadline=None)
 async def test_the_model_is_blind_and_the_reader_is_not(edges: list[int]) -> None:

@@ -160,6 +160,12 @@ async def test_only_what_was_asked_for_is_hidden() -> None:
 
 
 def test_no_two_exchanges_share_a_placeholder() -> None:
+    for key in (b"", b"k"):
+        vault = Vault(key)
+        codes = [vault.hide("email", str(number)) for number in range(200)]
+        assert len(set(codes)) == 200
+        assert all(vault.show("email", code) == str(number) for number, code in enumerate(codes))
+    assert Vault(b"k").hide("email", "a") == Vault(b"k").hide("email", "b") != Vault(b"l").hide("email", "a")
     one, other = Vault(), Vault()
     placeholder = one.hide("email", MAIL)
     assert placeholder != other.hide("email", MAIL)
