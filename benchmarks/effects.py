@@ -24,6 +24,8 @@ from monitors.effects.drift import Drift
 from monitors.effects.effects import Effects
 from monitors.effects.observation import Assignment, Observation, Score
 
+BATCH = 200
+"""Records folded, then watched, at a time."""
 WEIGHTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.98)
 
 
@@ -51,14 +53,19 @@ def measure(records: int, defenses: int, measures: int, strata: int) -> list[str
     names = [f"measure_{place}" for place in range(measures)]
     effects, drift = Effects(names), Drift(names)
     folding, watching = [], []
-    for number in range(records):
-        seen = observation(rng, number, defenses, measures, strata)
-        started = time.thread_time()
-        new = effects.fold(seen)
-        folded = time.thread_time()
-        drift.fold(seen, new)
-        folding.append(folded - started)
-        watching.append(time.thread_time() - folded)
+    for start in range(0, records, BATCH):
+        batch = [
+            observation(rng, number, defenses, measures, strata) for number in range(start, start + BATCH)
+        ]
+        new = []
+        for seen in batch:
+            started = time.thread_time()
+            new.append(effects.fold(seen))
+            folding.append(time.thread_time() - started)
+        for seen, measured in zip(batch, new, strict=True):
+            started = time.thread_time()
+            drift.fold(seen, measured)
+            watching.append(time.thread_time() - started)
     gc.collect()
     grown = resident() - before
     look = timed(effects.look)
