@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from monitors.effects.cell import Cell
-from monitors.effects.drift import Drift
+from monitors.effects.drift import Statistic
 from monitors.effects.interval import Interval
 from monitors.measure import Measure
 from monitors.names import Names
@@ -141,8 +141,15 @@ def _difference(cell: Cell) -> Interval | None:
 class DriftCollector(Collector):
     """Where each detector of a change stands, and the alarms so far."""
 
-    def __init__(self, drift: Drift, measures: Mapping[str, Measure], names: Names) -> None:
-        self._drift = drift
+    def __init__(
+        self,
+        statistics: Callable[[], Sequence[Statistic]],
+        alarms: Mapping[tuple[str, str, str, str, str], int],
+        measures: Mapping[str, Measure],
+        names: Names,
+    ) -> None:
+        self._statistics = statistics
+        self._alarms = alarms
         self._measures = measures
         self._names = names
 
@@ -154,13 +161,13 @@ class DriftCollector(Collector):
         threshold = GaugeMetricFamily(
             "crossrisk_drift_threshold", "From where on it is an alarm.", labels=labels
         )
-        for one in tuple(self._drift.statistics()):
+        for one in self._statistics():
             told = self._labels(one.kind, one.measure, one.defense, one.method, one.direction)
             statistic.add_metric(told, one.value)
             threshold.add_metric(told, one.threshold)
         yield from (statistic, threshold)
         alarms = CounterMetricFamily("crossrisk_drift_alarms", "Changes that were found.", labels=labels)
-        for key, count in tuple(self._drift.counted.items()):
+        for key, count in tuple(self._alarms.items()):
             alarms.add_metric(self._labels(*key), count)
         yield alarms
 

@@ -74,7 +74,7 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
     def _matrix(self) -> pb.Matrix:
         evidence = self._evidence
         matrix = pb.Matrix(
-            effects=[self._effect(cell) for cell in evidence.effects.matrix()],
+            effects=[self._effect(cell) for cell in evidence.matrix()],
             alarms=[_alarm(alarm) for alarm in evidence.drift.alarms],
             alpha=evidence.effects.settings.alpha,
             tolerance=evidence.effects.settings.tolerance,
@@ -129,9 +129,9 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
         )
 
     def _explained(self, defense: str, measure: str) -> pb.ExplainEffectResponse:
-        found = [cell for cell in self._evidence.effects.matrix() if cell.defense == defense]
+        found = [cell for cell in self._evidence.matrix() if cell.defense == defense]
         if not found:
-            known = sorted({cell.defense for cell in self._evidence.effects.matrix()})
+            known = sorted({cell.defense for cell in self._evidence.matrix()})
             raise InvalidRequestError(
                 f"nothing is known of a defense {defense!r}; known: {', '.join(known) or 'none yet'}",
                 "defense",

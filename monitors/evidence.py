@@ -1,6 +1,7 @@
 """Evidence: every scored exchange and replay, folded into effects, kept across restarts."""
 
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,12 @@ from gateway.errors import ConfigError
 from gateway.types import Risk
 from gateway.v1 import record_pb2
 from gateway.wire import RISK_FROM_PROTO
-from monitors.effects.drift import Alarm, Drift
+from monitors.effects.cell import Cell
+from monitors.effects.drift import Alarm, Drift, Statistic
 from monitors.effects.effects import MAX_DEFENSES, Effects
 from monitors.effects.estimate import Settings
 from monitors.effects.joint import Interaction, Sides, asymmetries, interactions
+from monitors.effects.observation import Observation
 from monitors.effects_exporter import DriftCollector, EffectsCollector
 from monitors.measure import Measure, Prompt
 from monitors.names import Names
@@ -31,7 +34,7 @@ SAVED_EVERY = 10.0
 class Evidence:
     """Hears scores, and has the matrix of effects.
 
-    file: where the counts are kept; a file of other measures is put aside, and said so. chosen: what counts
+    file: where the counts are kept; a file that cannot be read is put aside, and said so. chosen: what counts
     as harm. `targets` has the risk of each defense that was seen.
     """
 
@@ -46,6 +49,8 @@ class Evidence:
         settings = Settings(chosen.alpha, chosen.tolerance, chosen.margin, chosen.margins)
         self.effects = Effects(list(self.measures), chosen.together, settings)
         self.drift = Drift(list(self.measures))
+        # The scrape is served on a thread of its own, and must not meet a table that grows.
+        self._lock = threading.Lock()
         self.folded = 0
         self.began = time.time()
         self._file = file
@@ -59,6 +64,10 @@ class Evidence:
         for one in record.defenses:
             if one.risk in RISK_FROM_PROTO and len(self.targets) < MAX_DEFENSES:
                 self.targets[one.defense] = RISK_FROM_PROTO[one.risk]
+        with self._lock:
+            self._fold(observation)
+
+    def _fold(self, observation: Observation) -> None:
         if new := self.effects.fold(observation):
             self.folded += 1
             self._changed = True
@@ -72,26 +81,37 @@ class Evidence:
     ) -> None:
         """Fold the scores of one exchange with none of two defenses, the first, the second, both."""
         scored = [observed(record, Prompt(()), scores, self.measures).scores for scores in arms]
-        self.effects.fold_joint(record.unit_hash, defenses, scored)
-        self._changed = True
+        with self._lock:
+            self.effects.fold_joint(record.unit_hash, defenses, scored)
+            self._changed = True
+
+    def matrix(self) -> list[Cell]:
+        """Every effect with evidence."""
+        with self._lock:
+            return self.effects.matrix()
+
+    def statistics(self) -> list[Statistic]:
+        """Where every detector of a change stands."""
+        with self._lock:
+            return self.drift.statistics()
 
     def interactions(self) -> list[Interaction]:
         """What the chosen pairs of defenses do together."""
-        return list(interactions(self.effects.ledger, self.effects.settings, self.together))
+        with self._lock:
+            return list(interactions(self.effects.ledger, self.effects.settings, self.together))
 
     def asymmetries(self) -> list[Sides]:
         """How the defenses of two risks treat each other's."""
         risks = {name: measure.risk for name, measure in self.measures.items()}
-        return list(asymmetries(self.effects.ledger, self.effects.settings, self.targets, risks))
+        with self._lock:
+            return list(asymmetries(self.effects.ledger, self.effects.settings, self.targets, risks))
 
     def collectors(self, names: Names) -> list[Collector]:
         """The matrix, and how near each detector is to an alarm, as series."""
         settings = self.effects.settings
         return [
-            EffectsCollector(
-                self.effects.matrix, self.measures, names, settings.tolerance, 1 - settings.alpha
-            ),
-            DriftCollector(self.drift, self.measures, names),
+            EffectsCollector(self.matrix, self.measures, names, settings.tolerance, 1 - settings.alpha),
+            DriftCollector(self.statistics, self.drift.counted, self.measures, names),
         ]
 
     def save(self) -> None:

@@ -230,7 +230,7 @@ async def test_the_command_prints_json_and_fails_on_harm(evidence: Evidence, tmp
     assert {one["measure"] for one in json.loads(out)["effects"]} == {"leak", "refusal"}
 
 
-def test_counts_come_back_after_a_restart_and_other_measures_begin_anew(
+def test_counts_come_back_after_a_restart_and_a_broken_file_is_put_aside(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "evidence"
@@ -241,7 +241,9 @@ def test_counts_come_back_after_a_restart_and_other_measures_begin_anew(
     assert again.effects.matrix() == first.effects.matrix()
     fold(again, 100, (0.5, 0.1), (0.1, 0.1))
     assert again.folded == 0, "what was folded before the restart is not folded twice"
-    other = Evidence(MEASURES[:1], file)
-    assert not other.effects.matrix()
+    fewer = Evidence(MEASURES[:1], file)
+    assert {cell.measure for cell in fewer.matrix()} == {"leak"}
+    file.write_bytes(b"no snapshot")
+    assert not Evidence(MEASURES, file).matrix()
     assert "move it away" in caplog.text
-    assert len(list(tmp_path.iterdir())) == 1, "the old file is put aside, not lost"
+    assert len(list(tmp_path.iterdir())) == 1, "the file is put aside, not lost"
