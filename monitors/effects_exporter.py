@@ -14,6 +14,8 @@ from monitors.effects.interval import Interval
 from monitors.measure import Measure
 from monitors.names import Names
 
+MIX = ("mix", "", "", "permutation", "up")
+"""The one detector of a change of the traffic mix, in the order of the labels of drift."""
 FRESH = 5.0
 """Seconds for which a matrix that was worked out is shown again."""
 
@@ -74,13 +76,17 @@ class EffectsCollector(Collector):
         pairs = _family(
             "crossrisk_effect_replayed_pairs", "Exchanges replayed without, or with, the defense."
         )
+        discordant = _family(
+            "crossrisk_effect_discordant_pairs", "Those of them that violate on one side only."
+        )
         for cell in cells:
             labels = self._labels(cell)
             for name, arm in (("treatment", cell.treatment), ("control", cell.control)):
                 events.add_metric([*labels, name], arm.violations)
                 units.add_metric([*labels, name], arm.units)
             pairs.add_metric(labels, cell.pairs)
-        yield from (events, units, pairs)
+            discordant.add_metric(labels, cell.discordant)
+        yield from (events, units, pairs, discordant)
 
     def _estimates(self, cells: Sequence[Cell]) -> Iterator[GaugeMetricFamily]:
         told: tuple[tuple[str, str, Callable[[Cell], Interval | None]], ...] = (
@@ -159,10 +165,41 @@ class DriftCollector(Collector):
             statistic.add_metric(told, one.value)
             threshold.add_metric(told, one.threshold)
         yield from (statistic, threshold)
+        yield self._alarms(labels)
+        yield from self._last(labels)
+
+    def _alarms(self, labels: Sequence[str]) -> Metric:
+        """Each detector has a count from the start: a series that begins at 1 does not increase."""
         alarms = CounterMetricFamily("crossrisk_drift_alarms", "Changes that were found.", labels=labels)
-        for key, count in tuple(self._drift.counted.items()):
+        drift = self._drift
+        counts: dict[tuple[str, str, str, str, str], int] = {MIX: 0}
+        for one in tuple(drift.statistics()):
+            counts[one.kind, one.measure, one.defense, one.method, one.direction] = 0
+        for key, count in {**counts, **drift.counted}.items():
             alarms.add_metric(self._labels(*key), count)
-        yield alarms
+        return alarms
+
+    def _last(self, labels: Sequence[str]) -> Iterator[Metric]:
+        """What the last alarm of each detector said."""
+        since = GaugeMetricFamily(
+            "crossrisk_drift_since_timestamp_seconds", "When the change began that was found last.",
+            labels=labels,
+        )  # fmt: skip
+        change = GaugeMetricFamily(
+            "crossrisk_drift_change_ratio",
+            "Violations from then to the alarm, over those that were to come; of an effect, in treatment.",
+            labels=labels,
+        )
+        last = {
+            (one.kind, one.measure, one.defense, one.found.method, one.found.direction): one.found
+            for one in tuple(self._drift.alarms)
+        }
+        for key, found in last.items():
+            since.add_metric(self._labels(*key), found.since)
+            expected = sum(moved.expected for moved in found.moved)
+            if expected > 0:
+                change.add_metric(self._labels(*key), sum(moved.observed for moved in found.moved) / expected)
+        yield from (since, change)
 
     def _labels(self, kind: str, measure: str, defense: str, method: str, direction: str) -> list[str]:
         risk = self._measures[measure].risk if measure else ""
