@@ -1,6 +1,7 @@
 """What each alert is tried on: series on which it fires, what it then says, and series just below.
 
-Values are in promtool's notation, a sample every 15 seconds from 1970-01-01 00:00 on.
+Values are in promtool's notation, a sample every 15 seconds from 1970-01-01 00:00 on; rules are evaluated
+once a minute. Without any series nothing fires but the alerts on absence.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,7 @@ class Case:
     """One alert tried.
 
     series: on which it fires at `at`, saying `summary` with `labels`. below: other values of some of them, so
-    that it does not. nothing: what there is where the gateway or the monitors are not. words: what the
-    description quotes, beside labels.
+    that it does not. words: what the description quotes, beside labels.
     """
 
     alert: Alert
@@ -29,7 +29,6 @@ class Case:
     below: Mapping[str, str]
     labels: Mapping[str, str] = field(default_factory=dict)
     at: str = "30m"
-    nothing: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
 
     def quoted(self, name: str) -> str:
@@ -54,7 +53,7 @@ _HARM = {
 }
 _HARM_SAYS = (
     "leak_filter multiplies violations of over_refusal (utility) by 1.80 (95% interval 1.25 to 3.00),"
-    " since 1970-01-01 00:05:15 +0000 UTC"
+    " since 1970-01-01 00:06:00 +0000 UTC"
 )
 
 
@@ -130,7 +129,7 @@ EFFECT_CASES = (
             f'crossrisk_effect_units{{{_CELL},arm="control"}}': "400x200",
         },
         "The comparison of leak_filter on over_refusal (utility) is invalid: 700 units with it and 400 without"
-        " are not the shares that were sent, since 1970-01-01 00:05:15 +0000 UTC",
+        " are not the shares that were sent, since 1970-01-01 00:06:00 +0000 UTC",
         {_VALID: "1x200"},
         _LABELS,
     ),
@@ -161,7 +160,7 @@ MONITOR_CASES = (
     Case(
         _ALERTS["CrossRiskMonitorStale"],
         _BUSY,
-        f"{_STALE_SAYS} since 1970-01-01 00:00:45 +0000 UTC",
+        f"{_STALE_SAYS} since 1970-01-01 00:01:00 +0000 UTC",
         {_JUDGED: "1510x300"},  # 890 seconds before
         _OF_MONITOR,
         "40m",
@@ -172,7 +171,7 @@ MONITOR_CASES = (
             f"crossrisk_monitor_errors_total{{{_MONITOR}}}": "0+1x200",
             f"crossrisk_monitor_offered_total{{{_MONITOR}}}": "0+16x200",
         },
-        "The monitor of over_refusal loses 6.25% of its scores, since 1970-01-01 00:00:15 +0000 UTC",
+        "The monitor of over_refusal loses 6.25% of its scores, since 1970-01-01 00:01:00 +0000 UTC",
         {f"crossrisk_monitor_offered_total{{{_MONITOR}}}": "0+20x200"},
         _OF_MONITOR,
     ),
@@ -181,7 +180,6 @@ MONITOR_CASES = (
         {},
         "No monitors are running, or none is scraped, since 1970-01-01 00:00:00 +0000 UTC",
         _BUSY,
-        nothing=_BUSY,
     ),
     Case(
         _ALERTS["CrossRiskTapDropping"],
@@ -190,7 +188,7 @@ MONITOR_CASES = (
             'crossrisk_tap_dropped_total{reason="disconnected"}': "0+1x200",
             "crossrisk_tap_offered_total": "0+160x200",
         },
-        "1.25% of the exchanges do not reach the monitors, since 1970-01-01 00:00:15 +0000 UTC",
+        "1.25% of the exchanges do not reach the monitors, since 1970-01-01 00:01:00 +0000 UTC",
         {"crossrisk_tap_offered_total": "0+200x200"},
     ),
     Case(
@@ -201,7 +199,7 @@ MONITOR_CASES = (
             'crossrisk_replay_compared_total{kind="leave_out"}': "0+6x300",
         },
         "12.5% of the comparisons by leave_out are lost because the replay budget is spent,"
-        " since 1970-01-01 00:00:15 +0000 UTC",
+        " since 1970-01-01 00:01:00 +0000 UTC",
         {'crossrisk_replay_compared_total{kind="leave_out"}': "0+8x300"},
         {"kind": "leave_out"},
         "45m",
@@ -215,7 +213,6 @@ GATEWAY_CASES = (
         {},
         "No gateway is running, or none is scraped, since 1970-01-01 00:00:00 +0000 UTC",
         _BUSY,
-        nothing=_BUSY,
     ),
     Case(
         _ALERTS["CrossRiskFailingClosed"],
@@ -224,7 +221,7 @@ GATEWAY_CASES = (
             'crossrisk_exchanges_total{outcome="failed"}': "0+20x200",
             'crossrisk_exchanges_total{outcome="completed"}': "0+60x200",
         },
-        "leak_filter fails and thereby refuses 1.25% of the exchanges, since 1970-01-01 00:00:15 +0000 UTC",
+        "leak_filter fails and thereby refuses 1.25% of the exchanges, since 1970-01-01 00:01:00 +0000 UTC",
         {'crossrisk_exchanges_total{outcome="completed"}': "0+80x200"},
         {"defense": "leak_filter"},
     ),
@@ -232,7 +229,7 @@ GATEWAY_CASES = (
         _ALERTS["CrossRiskUnchecked"],
         {'crossrisk_unchecked_total{defense="leak_filter",cause="timeout"}': "0+1x200"},
         "60 checks of leak_filter were let pass without a verdict in 15 minutes (timeout),"
-        " since 1970-01-01 00:00:15 +0000 UTC",
+        " since 1970-01-01 00:01:00 +0000 UTC",
         {'crossrisk_unchecked_total{defense="leak_filter",cause="timeout"}': "7x200"},
         {"defense": "leak_filter", "cause": "timeout"},
     ),
@@ -250,7 +247,7 @@ GATEWAY_CASES = (
         _ALERTS["CrossRiskRolloutSplit"],
         {f'{_VERSIONS}"0"}}': "4x200", f'{_VERSIONS}"1"}}': "4x60 3x140"},
         "Workers of gateway:9464 follow rollout tables up to 1 versions apart,"
-        " since 1970-01-01 00:15:15 +0000 UTC",
+        " since 1970-01-01 00:16:00 +0000 UTC",
         {f'{_VERSIONS}"1"}}': "4x200"},
         {"instance": "gateway:9464"},
     ),
@@ -261,7 +258,7 @@ GATEWAY_CASES = (
             'crossrisk_canary_weight_ratio{defense="leak_filter"}': "0.05x80 0x120",
         },
         "The canary of leak_filter fell to weight 0.00: its lease ran out,"
-        " since 1970-01-01 00:20:15 +0000 UTC",
+        " since 1970-01-01 00:21:00 +0000 UTC",
         {'crossrisk_lease_expired_total{defense="leak_filter"}': "0x200"},
         {"defense": "leak_filter"},
     ),
