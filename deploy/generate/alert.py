@@ -37,9 +37,9 @@ class Alert:
     """One alert.
 
     expression: PromQL whose every result is an alert and has a value above 0; it decides nothing that the
-    monitors have decided. lasts: how long it must hold. keeps: how long it stays after it has ceased to hold.
-    summary, description: with `{label}`, `{fact}` and `{value}`. value: how the expression's value is written.
-    facts: by name. since: when it began, where a series tells it; else it is when the alert began to hold.
+    monitors have decided. lasts: how long it must hold. keeps: how long it stays when that has ceased.
+    summary, description: with `{label}`, `{fact}` and `{value}`. value: how the expression's value is
+    written. facts: by name. since: when it began, where a series tells it; else when the alert began to hold.
     """
 
     name: str

@@ -128,8 +128,8 @@ EFFECT_CASES = (
             f'crossrisk_effect_units{{{_CELL},arm="treatment"}}': "700x200",
             f'crossrisk_effect_units{{{_CELL},arm="control"}}': "400x200",
         },
-        "The comparison of leak_filter on over_refusal (utility) is invalid: 700 units with it and 400 without"
-        " are not the shares that were sent, since 1970-01-01 00:06:00 +0000 UTC",
+        "The comparison of leak_filter on over_refusal (utility) is invalid: 700 units with it and 400"
+        " without are not the shares that were sent, since 1970-01-01 00:06:00 +0000 UTC",
         {_VALID: "1x200"},
         _LABELS,
     ),

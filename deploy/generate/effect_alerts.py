@@ -24,9 +24,7 @@ def _drifted(kind: str, *labels: str) -> str:
 
 
 def _began(kind: str, *labels: str) -> Fact:
-    return Fact(
-        "crossrisk_drift_since_timestamp_seconds", "time", (*labels, "direction"), {"kind": kind}
-    )
+    return Fact("crossrisk_drift_since_timestamp_seconds", "time", (*labels, "direction"), {"kind": kind})
 
 
 def _change(kind: str, *labels: str) -> Fact:
@@ -66,9 +64,9 @@ unless on (defense, risk, measure)
         lasts="1m",
         severity="warning",
         about="drift",
-        summary="The effect of {defense} on {measure} ({risk}) went {direction}: {change} times the violations"
-        " that were to come with it; over all time its ratio is {ratio} ({confidence} interval {lower} to"
-        " {upper})",
+        summary="The effect of {defense} on {measure} ({risk}) went {direction}: {change} times the"
+        " violations that were to come with it; over all time its ratio is {ratio} ({confidence} interval"
+        " {lower} to {upper})",
         description="Users with {defense} have another share of the violations of {measure} than what was"
         " learned. Those without it answer for the hour, the mix and the model, so it is the defense that"
         " works differently.",
