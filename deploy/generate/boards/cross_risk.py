@@ -33,9 +33,9 @@ def board() -> dashboard.Dashboard:
         .annotation(panel.annotation("changes found", _ALARMS, BAD))
         .annotation(panel.annotation("rollout changed", "changes(crossrisk_rollout_version[2m]) > 0", GOOD))
     )  # fmt: skip
-    for part in (*_figures(), *_matrices(), *_intervals(), *_evidence(), *_changes(), *_exposure()):
-        made = made.with_panel(part)
-    return made
+    return panel.filled(
+        made, *_figures(), *_matrices(), *_intervals(), *_evidence(), *_changes(), *_exposure()
+    )
 
 
 _ALARMS = """\
@@ -91,6 +91,7 @@ def _intervals() -> tuple[panel.Lines, ...]:
         Query(_cell("crossrisk_effect_ratio"), _NAME),
         Query(_cell("crossrisk_effect_ratio_bound", bound="lower"), f"{_NAME}, from"),
         Query(f"clamp_max({_cell('crossrisk_effect_ratio_bound', bound='upper')}, {_MOST})", f"{_NAME}, to"),
+        span=panel.WHOLE,
         steps=((None, PLAIN), (1.0, PLAIN)),
     )
     dotted = [

@@ -19,9 +19,7 @@ def board() -> dashboard.Dashboard:
         "crossrisk-monitors", "CrossRisk: monitors",
         "The tap, the monitors, how often their measures are right, and what replays cost.",
     ).with_variable(panel.variable("measure", "crossrisk_monitor_sampling_ratio", "monitor"))  # fmt: skip
-    for part in (*_figures(), *_tap(), *_scores(), *_quality(), *_replays(), *_swaps()):
-        made = made.with_panel(part)
-    return made
+    return panel.filled(made, *_figures(), *_tap(), *_scores(), *_quality(), *_replays(), *_swaps())
 
 
 def _figures() -> tuple[panel.Number, ...]:

@@ -59,6 +59,13 @@ def board(uid: str, title: str, about: str) -> dashboard.Dashboard:
     )
 
 
+def filled(board: dashboard.Dashboard, *panels: "Lines | Number | Columns") -> dashboard.Dashboard:
+    """The board with its panels in reading order, numbered from 1."""
+    for number, one in enumerate(panels, 1):
+        board = board.with_panel(one.id(number))
+    return board
+
+
 def variable(name: str, series: str, label: str = "") -> dashboard.QueryVariable:
     """A choice among the values of a label of `series`; all by default."""
     return (

@@ -22,9 +22,7 @@ def board() -> dashboard.Dashboard:
         .with_variable(panel.variable("defense", "crossrisk_defense_seconds_count"))
         .with_variable(panel.variable("door", "crossrisk_exchanges_total"))
     )  # fmt: skip
-    for part in (*_figures(), *_exchanges(), *_release(), *_verdicts(), *_faults(), *_rest()):
-        made = made.with_panel(part)
-    return made
+    return panel.filled(made, *_figures(), *_exchanges(), *_release(), *_verdicts(), *_faults(), *_rest())
 
 
 def _figures() -> tuple[panel.Number, ...]:
