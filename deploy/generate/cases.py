@@ -161,7 +161,7 @@ MONITOR_CASES = (
         _ALERTS["CrossRiskMonitorStale"],
         _BUSY,
         f"{_STALE_SAYS} since 1970-01-01 00:01:00 +0000 UTC",
-        {_JUDGED: "1510x300"},  # 890 seconds before
+        {_JUDGED: "1201x300"},  # stale for less than five minutes
         _OF_MONITOR,
         "40m",
     ),

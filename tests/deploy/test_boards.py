@@ -48,7 +48,8 @@ PROMPTS = [
 ]
 JUDGED = {"value": 0.9, "lower": 0.8, "upper": 0.95}
 KNOWN = {"measure": "over_refusal", "risk": "utility", "source": "a test", "threshold": 0.5, "arm": "all",
-         "positives": 99, "negatives": 99, "skipped": 0, "sensitivity": JUDGED, "specificity": JUDGED}  # fmt: skip
+         "positives": 99, "negatives": 99, "skipped": 0,
+         "sensitivity": JUDGED, "specificity": JUDGED}  # fmt: skip
 
 EMPTY = {
     "crossrisk_encoder_windows_total": "the gateway of the test runs without its encoder",
@@ -92,7 +93,7 @@ def conditional() -> Iterator[Asked]:
         for name, fact in alert.quoted.items():
             yield Asked(f"{alert.name}: {name}", fact.expression())
     for text in (text for path, text in files().items() if path.endswith(".json")):
-        for mark in json.loads(text)["annotations"]["list"]:
+        for mark in json.loads(text)["annotations"].get("list", ()):
             if "expr" in mark:
                 yield Asked(mark["name"], _chosen(mark["expr"]))
 
@@ -116,9 +117,9 @@ async def test_every_panel_and_every_alert_has_an_answer(tmp_path: Path) -> None
             async with prometheus(tmp_path, session, [*pages, third]) as address:
                 await talk(gateway, tmp_path)
                 await until(session, address, "min(crossrisk_group_gap_ratio)")
-                await until(
-                    session, address, 'sum(crossrisk_replay_compared_total{kind="swapped_answer"}) > 20'
-                )
+                # Twice scraped at least: a rate needs two samples.
+                await until(session, address, "crossrisk_swap_compared_total offset 3s > 0")
+                await until(session, address, 'crossrisk_swap_verdicts_total{change!="same"} offset 3s > 0')
                 await until(session, address, "min(crossrisk:risk_violations:ratio_rate1h) >= 0")
                 await until(session, address, 'crossrisk_replay_pairs_total{change="better"} offset 3s > 0')
                 missing = [one.who for one in asked() if not one.may_be_empty

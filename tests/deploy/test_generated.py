@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.generate import prometheus
 from deploy.generate.__main__ import files
 from deploy.generate.alerts import ALERTS
 from deploy.generate.boards import panel
+from deploy.generate.cases import CASES
 from tests.deploy.tools import DEPLOY
 
-FILES = files()
+[RUNBOOKS, _] = re.findall(
+    r"runbook_url: (.*)(docs/runbooks/)", (DEPLOY / "prometheus/alerts.yaml").read_text()
+)[0]
+FILES = files(RUNBOOKS)
 BOARDS = {path: json.loads(text) for path, text in FILES.items() if path.endswith(".json")}
 NAMES = [alert.name for alert in ALERTS]
 
@@ -105,8 +108,19 @@ def test_every_alert_has_its_page_and_no_page_is_left_over() -> None:
             assert heading in page, (name, heading)
 
 
+def test_the_table_of_alerts_lists_what_there_is() -> None:
+    listed = re.findall(
+        r"^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| (\w+) \| (\w+) \|", page("alerts.md"), re.MULTILINE
+    )
+    assert listed == [(alert.name, alert.name, alert.severity, alert.lasts) for alert in ALERTS]
+
+
+def page(name: str) -> str:
+    return (DEPLOY.parent / "docs" / name).read_text()
+
+
 def test_every_alert_is_tried() -> None:
-    assert {case.alert.name for case in prometheus.CASES} == set(NAMES)
+    assert {case.alert.name for case in CASES} == set(NAMES)
     for alert in ALERTS:
         assert alert.lasts
         assert "log_evalue" not in alert.expression, "who works significance out again peeks"

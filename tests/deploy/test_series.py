@@ -24,7 +24,7 @@ from tests.rollouts import ask
 
 
 def drifted(rate_after: float, seed: int = 0) -> Drift:
-    """A detector that learned a rate of one in five, in half of the units with the defense, and saw another."""
+    """A detector that learned a rate of one in five, and then saw another in units with the defense."""
     chance = random.Random(seed)
     drift = Drift(["over_refusal"])
     for number in range(9000):
@@ -82,6 +82,7 @@ class Broken:
     """A defense that fails, at once or by an error of its own making."""
 
     risk: Risk = "privacy"
+    labels: frozenset[str] = frozenset()
 
     def __init__(self, error: Exception) -> None:
         self.error = error
