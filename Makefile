@@ -4,7 +4,7 @@ PYTHON ?= python3
 EXTRAS ?= embedded,onnx,ner,dev
 BIN := .venv/bin
 
-.PHONY: run demo test check lint types proto proto-check buf buf-check bench clean
+.PHONY: run demo test check lint types proto proto-check buf buf-check boards bench clean
 
 run: .stamps/run
 	@$(BIN)/crossrisk fetch
@@ -40,6 +40,10 @@ buf: .tools/node_modules/.bin/buf
 buf-check: buf
 	.tools/node_modules/.bin/buf lint
 	if git rev-parse -q --verify HEAD~1 >/dev/null; then .tools/node_modules/.bin/buf breaking --against '.git#ref=HEAD~1'; fi
+
+# Boards, rules and their tests are made from deploy/generate; RUNBOOKS goes before the path of a page.
+boards: .stamps/dev
+	$(BIN)/python -m deploy.generate --runbooks '$(RUNBOOKS)'
 
 bench: .stamps/dev
 	$(BIN)/python -m benchmarks.overhead

@@ -49,10 +49,13 @@ class Layer:
                     watch.pause()
                     yield delta
                     watch.resume()
+        except DefenseError as error:
+            error.defense = error.defense or self.name
+            raise
         except GatewayError:
             raise
         except Exception as error:
-            raise DefenseError(f"defense {self.name} failed") from error
+            raise DefenseError(f"defense {self.name} failed", self.name) from error
         finally:
             watch.pause()
 

@@ -166,8 +166,10 @@ class Engine:
                 async for delta in deltas:
                     visit.note(delta)
                     yield delta
-        except Exception:
+        except Exception as error:
             visit.outcome = "failed"
+            if visit.live and isinstance(error, DefenseError):
+                self.metrics.count_refusal(error.defense)
             raise
         finally:
             self._enter(-visit.live)

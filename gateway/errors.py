@@ -81,7 +81,11 @@ class ReplayCancelledError(GatewayError):
 
 
 class DefenseError(GatewayError):
-    """A defense failed; the exchange is refused unless its policy says otherwise."""
+    """A defense failed; the exchange is refused unless its policy says otherwise. `defense` names it."""
+
+    def __init__(self, message: str, defense: str = "") -> None:
+        super().__init__(message)
+        self.defense = defense
 
 
 class JudgeError(GatewayError):

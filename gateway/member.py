@@ -104,7 +104,8 @@ class Member:
         if policy == "block":
             if self.side == "input" and isinstance(error, TextTooLongError):
                 raise error  # the client can mend it, and reads how
-            raise DefenseError(f"defense {self.name} {'timed out' if late else 'failed'}") from error
+            what = "timed out" if late else "failed"
+            raise DefenseError(f"defense {self.name} {what}", self.name) from error
         if late:
             self.footprint.allowed_on_timeout += 1
         else:

@@ -123,6 +123,10 @@ class GatewayMetrics:
             ["defense"],
             registry=registry,
         )
+        refused = Counter(
+            "crossrisk_failed_closed", "Exchanges refused because a defense failed", ["defense"],
+            registry=registry,
+        )  # fmt: skip
         self._findings = Counter(
             "crossrisk_findings", "Verdicts of defenses", ["defense", "label", "action"], registry=registry
         )
@@ -132,6 +136,7 @@ class GatewayMetrics:
         self.held = {name: held.labels(name) for name in names}
         causes = ("error", "timeout")
         self.unchecked = {(name, cause): unchecked.labels(name, cause) for name in names for cause in causes}
+        self._refused = {name: refused.labels(name) for name in (*names, OTHER)}
         self._labels = {layer.name: layer.defense.labels | {"unchecked"} for layer in layers}
 
     def _release(self, registry: CollectorRegistry) -> None:
@@ -157,6 +162,10 @@ class GatewayMetrics:
     def count_exchange(self, outcome: str, door: str) -> None:
         """One exchange ended."""
         self._exchanges[outcome, door].inc()
+
+    def count_refusal(self, defense: str) -> None:
+        """One exchange was refused because `defense` failed."""
+        self._refused.get(defense, self._refused[OTHER]).inc()
 
     def count_finding(self, finding: Finding) -> None:
         """One verdict; what this gateway does not know by name counts as `other`."""

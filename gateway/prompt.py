@@ -81,10 +81,13 @@ class Rewriting:
         began = perf_counter()
         try:
             asked = self.defense.rewrite(exchange)
+        except DefenseError as error:
+            error.defense = error.defense or self.name
+            raise
         except GatewayError:
             raise
         except Exception as error:
-            raise DefenseError(f"defense {self.name} failed") from error
+            raise DefenseError(f"defense {self.name} failed", self.name) from error
         finally:
             footprint.input_seconds += perf_counter() - began
         return upstream(asked)

@@ -9,11 +9,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from monitors.effects.cell import Cell
-from monitors.effects.drift import Statistic
+from monitors.effects.drift import Drift, Statistic
 from monitors.effects.interval import Interval
 from monitors.measure import Measure
 from monitors.names import Names
 
+MIX = ("mix", "", "", "permutation", "up")
+"""The one detector of a change of the traffic mix, in the order of the labels of drift."""
 FRESH = 5.0
 """Seconds for which a matrix that was worked out is shown again."""
 
@@ -74,13 +76,17 @@ class EffectsCollector(Collector):
         pairs = _family(
             "crossrisk_effect_replayed_pairs", "Exchanges replayed without, or with, the defense."
         )
+        discordant = _family(
+            "crossrisk_effect_discordant_pairs", "Those of them that violate on one side only."
+        )
         for cell in cells:
             labels = self._labels(cell)
             for name, arm in (("treatment", cell.treatment), ("control", cell.control)):
                 events.add_metric([*labels, name], arm.violations)
                 units.add_metric([*labels, name], arm.units)
             pairs.add_metric(labels, cell.pairs)
-        yield from (events, units, pairs)
+            discordant.add_metric(labels, cell.discordant)
+        yield from (events, units, pairs, discordant)
 
     def _estimates(self, cells: Sequence[Cell]) -> Iterator[GaugeMetricFamily]:
         told: tuple[tuple[str, str, Callable[[Cell], Interval | None]], ...] = (
@@ -143,13 +149,13 @@ class DriftCollector(Collector):
 
     def __init__(
         self,
+        drift: Drift,
         statistics: Callable[[], Sequence[Statistic]],
-        alarms: Mapping[tuple[str, str, str, str, str], int],
         measures: Mapping[str, Measure],
         names: Names,
     ) -> None:
+        self._drift = drift
         self._statistics = statistics
-        self._alarms = alarms
         self._measures = measures
         self._names = names
 
@@ -161,15 +167,46 @@ class DriftCollector(Collector):
         threshold = GaugeMetricFamily(
             "crossrisk_drift_threshold", "From where on it is an alarm.", labels=labels
         )
-        for one in self._statistics():
+        statistics = self._statistics()
+        for one in statistics:
             told = self._labels(one.kind, one.measure, one.defense, one.method, one.direction)
             statistic.add_metric(told, one.value)
             threshold.add_metric(told, one.threshold)
         yield from (statistic, threshold)
+        yield self._alarms(labels, statistics)
+        yield from self._last(labels)
+
+    def _alarms(self, labels: Sequence[str], statistics: Sequence[Statistic]) -> Metric:
+        """Each detector has a count from the start: a series that begins at 1 does not increase."""
         alarms = CounterMetricFamily("crossrisk_drift_alarms", "Changes that were found.", labels=labels)
-        for key, count in tuple(self._alarms.items()):
+        counts: dict[tuple[str, str, str, str, str], int] = {MIX: 0}
+        for one in statistics:
+            counts[one.kind, one.measure, one.defense, one.method, one.direction] = 0
+        for key, count in {**counts, **self._drift.counted}.items():
             alarms.add_metric(self._labels(*key), count)
-        yield alarms
+        return alarms
+
+    def _last(self, labels: Sequence[str]) -> Iterator[Metric]:
+        """What the last alarm of each detector said."""
+        since = GaugeMetricFamily(
+            "crossrisk_drift_since_timestamp_seconds", "When the change began that was found last.",
+            labels=labels,
+        )  # fmt: skip
+        change = GaugeMetricFamily(
+            "crossrisk_drift_change_ratio",
+            "Violations from then to the alarm, over those that were to come; of an effect, in treatment.",
+            labels=labels,
+        )
+        last = {
+            (one.kind, one.measure, one.defense, one.found.method, one.found.direction): one.found
+            for one in tuple(self._drift.alarms)
+        }
+        for key, found in last.items():
+            since.add_metric(self._labels(*key), found.since)
+            expected = sum(moved.expected for moved in found.moved)
+            if expected > 0:
+                change.add_metric(self._labels(*key), sum(moved.observed for moved in found.moved) / expected)
+        yield from (since, change)
 
     def _labels(self, kind: str, measure: str, defense: str, method: str, direction: str) -> list[str]:
         risk = self._measures[measure].risk if measure else ""

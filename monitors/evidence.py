@@ -111,7 +111,7 @@ class Evidence:
         settings = self.effects.settings
         return [
             EffectsCollector(self.matrix, self.measures, names, settings.tolerance, 1 - settings.alpha),
-            DriftCollector(self.statistics, self.drift.counted, self.measures, names),
+            DriftCollector(self.drift, self.statistics, self.measures, names),
         ]
 
     def save(self) -> None:

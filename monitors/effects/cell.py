@@ -53,6 +53,8 @@ class Cell:
     """Against "the units came to the arms as they were sent"."""
     valid: bool
     """Whether that stands, at the 0.1 % level."""
+    discordant: int = 0
+    """Replayed pairs that violate on one side only: all that replays have to say."""
     decided: bool = False
     """Harm for sure: e-Holm over all cells, by `log_harm_ever`."""
     shown: bool = False

@@ -203,4 +203,5 @@ def _cells(evidence: Evidence, measures: tuple[str, ...]) -> Iterator[Cell]:
             log_score_harm=float(risen[place]),
             log_mismatch=mismatch,
             valid=mismatch < threshold(srm.ALPHA),
+            discordant=int(pairs.worse + pairs.better),
         )

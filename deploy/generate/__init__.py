@@ -1,0 +1,1 @@
+"""Makes the files of Prometheus and Grafana from one source: `make boards`."""
