@@ -35,6 +35,8 @@ class Evidence:
         self.drift = Drift(list(self.measures))
         self.folded = 0
         self.began = time.time()
+        self.last: float | None = None
+        """When something was folded, in seconds."""
         self._file = file
         self._changed = False
         if file is not None and file.exists():
@@ -45,6 +47,7 @@ class Evidence:
         observation = observed(record, prompt, scores, self.measures)
         if new := self.effects.fold(observation):
             self.folded += 1
+            self.last = time.time()
             self._changed = True
             for alarm in self.drift.fold(observation, new):
                 log.warning("drift: %s", told(alarm))

@@ -33,7 +33,7 @@ class WatchEffectsResponse(_message.Message):
     def __init__(self, matrix: _Optional[_Union[Matrix, _Mapping]] = ...) -> None: ...
 
 class Matrix(_message.Message):
-    __slots__ = ("effects", "alarms", "at", "alpha", "tolerance", "folded", "seconds")
+    __slots__ = ("effects", "alarms", "at", "alpha", "tolerance", "folded", "seconds", "statistics", "last_fold")
     EFFECTS_FIELD_NUMBER: _ClassVar[int]
     ALARMS_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,8 @@ class Matrix(_message.Message):
     TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     FOLDED_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FOLD_FIELD_NUMBER: _ClassVar[int]
     effects: _containers.RepeatedCompositeFieldContainer[Effect]
     alarms: _containers.RepeatedCompositeFieldContainer[Alarm]
     at: _timestamp_pb2.Timestamp
@@ -48,7 +50,27 @@ class Matrix(_message.Message):
     tolerance: float
     folded: int
     seconds: float
-    def __init__(self, effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., folded: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
+    statistics: _containers.RepeatedCompositeFieldContainer[Statistic]
+    last_fold: _timestamp_pb2.Timestamp
+    def __init__(self, effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., folded: _Optional[int] = ..., seconds: _Optional[float] = ..., statistics: _Optional[_Iterable[_Union[Statistic, _Mapping]]] = ..., last_fold: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Statistic(_message.Message):
+    __slots__ = ("kind", "measure", "defense", "method", "direction", "value", "threshold")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    DEFENSE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    measure: str
+    defense: str
+    method: str
+    direction: str
+    value: float
+    threshold: float
+    def __init__(self, kind: _Optional[str] = ..., measure: _Optional[str] = ..., defense: _Optional[str] = ..., method: _Optional[str] = ..., direction: _Optional[str] = ..., value: _Optional[float] = ..., threshold: _Optional[float] = ...) -> None: ...
 
 class Interval(_message.Message):
     __slots__ = ("estimate", "lower", "upper")
