@@ -46,7 +46,10 @@ class Page:
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        return await asyncio.wait_for(self._waiting.pop(number), PATIENCE)
+        try:
+            return await asyncio.wait_for(self._waiting[number], PATIENCE)
+        finally:
+            del self._waiting[number]
 
     async def listen(self) -> None:
         """Take what the browser says for as long as it says anything."""

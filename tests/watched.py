@@ -1,6 +1,7 @@
 """A real gateway with its console, and a real EffectsService whose evidence a test writes."""
 
 import random
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,7 +35,12 @@ RATES: Mapping[str, tuple[float, Mapping[str, float]]] = {
 }
 """By measure: the rate without any defense, and what each defense multiplies it by."""
 DEFENSES = (
-    {"use": "defenses.prompt_filter:PromptFilter", "phrases": ["open sesame"], "mode": "canary", "weight": 0.5},
+    {
+        "use": "defenses.prompt_filter:PromptFilter",
+        "phrases": ["open sesame"],
+        "mode": "canary",
+        "weight": 0.5,
+    },
     {"use": "defenses.fairness_reminder:FairnessReminder", "mode": "canary", "weight": 0.3},
     {"use": "defenses.leak_filter:LeakFilter", "holdback": 0.1},
 )
@@ -48,19 +54,22 @@ class Told:
         self.evidence = Evidence(measures)
         self._random = random.Random(seed)
         self._number = 0
+        self._began = time.time()
 
     def fold(self, count: int, rates: Mapping[str, tuple[float, Mapping[str, float]]] = RATES) -> None:
         for _ in range(count):
             self._number += 1
             on = {name: self._random.random() < weight for name, weight in WEIGHTS.items()}
-            scores = {name: float(self._random.random() < self._rate(on, *rate)) for name, rate in rates.items()}
+            scores = {
+                name: float(self._random.random() < self._rate(on, *rate)) for name, rate in rates.items()
+            }
             self.evidence.told(self._record(on), Prompt(()), scores)
 
     def alarm(self, measure: str, defense: str, stratum: str) -> None:
         """An alarm as a detector would raise it."""
         moved = (Moved(stratum, 31.0, 12.0),)
-        found = Found("cusum", "up", 1_800_000_000.0 + self._number, 9.4, 7.1, moved)
-        self.evidence.drift.alarms.append(Alarm("effect", measure, defense, found.since + 60, found))
+        found = Found("cusum", "up", self._began + self._number - 600, 9.4, 7.1, moved)
+        self.evidence.drift.alarms.append(Alarm("effect", measure, defense, time.time(), found))
 
     @staticmethod
     def _rate(on: Mapping[str, bool], base: float, factors: Mapping[str, float]) -> float:
@@ -81,7 +90,7 @@ class Told:
                 for name, is_on in on.items()
             ],
         )
-        made.finished.FromSeconds(1_800_000_000 + self._number)
+        made.finished.FromSeconds(int(self._began) + self._number)
         return made
 
 

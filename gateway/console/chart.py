@@ -68,7 +68,7 @@ def ratio_over_time(points: Sequence[Point], tolerance: float, marks: Sequence[f
         tag("text", f"{number(one)}×", class_="tick", x=4, y=scale.y(one) * 1.6 - 3) for one in scale.ticks()
     ]
     times = [
-        tag("text", clock(at), class_="tick", x=x, y=176, text_anchor=anchor)
+        tag("text", f"{clock(at)} UTC", class_="tick", x=x, y=176, text_anchor=anchor)
         for at, x, anchor in (
             (first, "0", "start"),
             ((first + last) / 2, "50%", "middle"),
@@ -100,7 +100,7 @@ def statistic_over_time(points: Sequence[Point]) -> Markup:
 
 def bar(value: float) -> Markup:
     """A share in [0, 1]; the number stands beside it in text."""
-    whole = tag("rect", class_="whole", width=100, height=8, rx=1)
+    whole = tag("rect", class_="rest", width=100, height=8, rx=1)
     part = tag("rect", class_="part", width=float(min(max(value, 0.0), 1.0) * 100), height=8, rx=1)
     return tag(
         "svg", whole, part, class_="bar", viewBox="0 0 100 8", preserveAspectRatio="none", aria_hidden="true"

@@ -1,17 +1,18 @@
 """The gateway as a console shows it: arms and shares, health, recent blocked exchanges, drift."""
 
+import math
 from collections.abc import Sequence
 
 from gateway.console.board import Board, Change, Detector
 from gateway.console.chart import bar, statistic_over_time
 from gateway.console.markup import Markup, Part, join, tag
-from gateway.console.tables import table_of
+from gateway.console.tables import breaking, table_of
 from gateway.console.timeline import Point, Timeline
 from gateway.console.words import MODES, clock, duration, moment, number, share
 from gateway.v1.control_pb2 import BlockedExchange, BlockedSpan, DefenseStatus
 from gateway.wire import RISK_FROM_PROTO, SIDE_FROM_PROTO
 
-NEAREST = 8
+NEAREST = 6
 """Detectors that are drawn, the nearest to an alarm first."""
 SHOWN = 20
 """Blocked exchanges and alarms that are listed."""
@@ -27,7 +28,7 @@ def arms(board: Board) -> Markup:
             one.defense,
             RISK_FROM_PROTO.get(one.risk, ""),
             _mode(one),
-            [bar(one.share), f" {share(one.share)}"],
+            tag("span", bar(one.share), f" {share(one.share)}", class_="whole"),
             share(one.holdback) if one.holdback else "none",
             _lease(one),
             str(one.epoch),
@@ -56,7 +57,7 @@ def health(board: Board) -> Markup:
             ("exchanges now", str(gateway.active), False),
             (
                 "gateway",
-                f"{gateway.version}, up for {duration(board.at - board.began)}{board.process}",
+                f"{gateway.version}{_up(board)}{board.process}",
                 False,
             ),
             ("rollout table", f"version {gateway.rollout_version}", False),
@@ -64,17 +65,19 @@ def health(board: Board) -> Markup:
     return tag("dl", [_fact(*fact) for fact in facts], class_="facts")
 
 
-def blocked(board: Board) -> Markup:
+def blocked(board: Board, since: float = -math.inf) -> Markup:
     """The last blocked exchanges; what they said is not known here."""
-    exchanges = list(reversed(board.gateway.blocked))[:SHOWN] if board.gateway else []
+    if board.gateway is None:
+        return tag("p", "The gateway did not answer.", class_="empty")
+    exchanges = [one for one in reversed(board.gateway.blocked) if one.at.seconds >= since][:SHOWN]
     if not exchanges:
-        return tag("p", "No exchange was blocked since the gateway started.", class_="empty")
+        return tag("p", "No exchange was blocked that this process remembers.", class_="empty")
     rows = [row for exchange in exchanges for row in _blocked(exchange)]
-    head = ("exchange", "ended", "defense", "label", "found in", "span")
+    head = ("exchange", "ended", "defense", "label", "found in", "characters")
     return table_of(head, rows, "Exchanges that were blocked, the newest first")
 
 
-def drift(board: Board, timeline: Timeline, since: float = float("-inf")) -> Markup:
+def drift(board: Board, timeline: Timeline, since: float = -math.inf) -> Markup:
     """What has changed, and how near every detector is to say so."""
     matrix = board.monitors.matrix
     if matrix is None:
@@ -92,7 +95,7 @@ def drift(board: Board, timeline: Timeline, since: float = float("-inf")) -> Mar
     rest = nearest[NEAREST:]
     more = f"{len(rest)} further detectors, none above {share(rest[0].share)} of its way." if rest else None
     rows = [_detector(one, timeline.points(_series(one), since)) for one in nearest[:NEAREST]]
-    head = ("detector", "over time", "of the way to an alarm", "statistic")
+    head = ("detector", "over time", "way to an alarm", "statistic")
     table = table_of(head, rows, "Detectors of a change, the nearest to an alarm first")
     return join([alarms, table, tag("p", more, class_="faint") if more else None])
 
@@ -134,6 +137,10 @@ def _tap(board: Board) -> list[tuple[str, str, bool]]:
     ]
 
 
+def _up(board: Board) -> str:
+    return f", up for {duration(board.at - board.began)}" if board.at > board.began else ""
+
+
 def _monitors(board: Board) -> tuple[str, str, bool]:
     told = board.monitors
     if told.lost is not None:
@@ -147,17 +154,17 @@ def _fact(name: str, value: str, wrong: bool) -> Markup:
     return tag("div", tag("dt", name), tag("dd", sign, value), class_="wrong" if wrong else None)
 
 
-def _blocked(exchange: BlockedExchange) -> list[tuple[Part, ...]]:
+def _blocked(exchange: BlockedExchange) -> list[tuple[Part | int, ...]]:
     ended = clock(exchange.at.seconds)
     spans = exchange.spans or [BlockedSpan()]
     return [
         (
             tag("code", exchange.exchange_id),
             ended,
-            span.defense,
+            breaking(span.defense),
             span.label,
             _PLACES.get(SIDE_FROM_PROTO.get(span.side, ""), ""),
-            f"{span.length:,} characters",
+            span.length,
         )
         for span in spans
     ]
@@ -172,8 +179,8 @@ def _change(one: Change) -> Markup:
 
 def _detector(one: Detector, points: Sequence[Point]) -> tuple[Part, ...]:
     return (
-        f"{one.what}, {one.direction} ({one.method})",
+        Markup(join([breaking(one.what), tag("small", f" {one.direction}, {one.method}")])),
         statistic_over_time(points),
-        [bar(one.share), f" {share(one.share)}"],
+        tag("span", bar(one.share), f" {share(one.share)}", class_="whole"),
         f"{number(one.value)} of {number(one.threshold)}",
     )

@@ -16,16 +16,16 @@ Part = str | None | Iterable["Part"]
 """A text (escaped), markup, several of them, or nothing."""
 
 
-def tag(name: str, *parts: Part, **attributes: str | float | bool | None) -> Markup:
+def tag(element: str, /, *parts: Part, **attributes: str | float | bool | None) -> Markup:
     """One element. An attribute is written with `-` for `_`; None and False leave it out, True has no value.
 
     >>> tag("a", "1 < 2", href="/?a&b", class_="x", hidden=False, aria_label="One")
     '<a href="/?a&amp;b" class="x" aria-label="One">1 &lt; 2</a>'
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items())
-    if name in EMPTY:
-        return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{join(parts)}</{name}>")
+    if element in EMPTY:
+        return Markup(f"<{element}{written}>")
+    return Markup(f"<{element}{written}>{join(parts)}</{element}>")
 
 
 def join(parts: Part) -> Markup:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from gateway.console.board import Board, Effect, Explained, Flag, Matrix, Stratum
 from gateway.console.chart import depth, ratio_over_time, whisker
 from gateway.console.markup import Markup, Part, join, tag
-from gateway.console.tables import table_of
+from gateway.console.tables import breaking, table_of
 from gateway.console.timeline import Point
 from gateway.console.words import (
     between,
@@ -115,19 +115,20 @@ def _nothing(board: Board) -> Markup:
 
 def _legend(matrix: Matrix) -> Markup:
     steps = [tag("span", class_=f"swatch {colour(one)}") for one in (-4, -3, -2, -1, 0, 1, 2, 3, 4)]
-    return tag(
+    scale = tag(
         "div",
-        tag("span", "fewer violations", class_="end"),
+        tag("span", "fewer violations"),
         tag("span", steps, class_="scale", aria_hidden="true"),
-        tag("span", "more violations", class_="end"),
-        tag(
-            "p",
-            "Violations with the defense over without it. The colour goes by the end of the interval that is "
-            f"nearer to 1, so a cell without one is open. Intervals hold at every look, {share(1 - matrix.alpha)} "
-            f"of them always. Up to {number(matrix.tolerance)}× (dotted) is no harm.",
-        ),
+        tag("span", "more violations"),
         class_="legend",
     )
+    tolerance = f" Up to {number(matrix.tolerance)}× (dotted) is no harm." if matrix.tolerance != 1 else ""
+    words = (
+        "Each cell: violations with the defense over without it. Its colour goes by the end of the interval "
+        "that is nearer to 1, so a cell without colour is open. Intervals hold at every look; at most "
+        f"{share(matrix.alpha)} of them ever miss the truth.{tolerance}"
+    )
+    return join([scale, tag("p", words, class_="faint about")])
 
 
 def colour(steps: int) -> str:
@@ -137,13 +138,7 @@ def colour(steps: int) -> str:
 
 def _column(name: str, status: DefenseStatus | None) -> Markup:
     words = tag("small", mode_of(status)) if status is not None else None
-    return tag("th", tag("span", _breaking(name)), words, scope="col", role="columnheader")
-
-
-def _breaking(name: str) -> Part:
-    """A name that may break behind its underscores."""
-    pieces = name.split("_")
-    return [[f"{piece}_", Markup("<wbr>")] for piece in pieces[:-1]] + [pieces[-1]]
+    return tag("th", tag("span", breaking(name)), words, scope="col", role="columnheader")
 
 
 def _risk(risk: Risk, columns: int) -> Markup:
@@ -161,7 +156,7 @@ def _row(
     found = [cells.get((measure, defense)) for defense in defenses]
     return tag(
         "tr",
-        tag("th", _breaking(measure), scope="row", role="rowheader"),
+        tag("th", breaking(measure), scope="row", role="rowheader"),
         [tag("td", _cell(one, matrix, opens) if one else None, role="cell") for one in found],
         role="row",
     )
@@ -179,7 +174,10 @@ def _cell(effect: Effect, matrix: Matrix, opens: bool) -> Markup:
         ]
     else:
         inner = [who, tag("span", "none yet", class_="none")]
-    classes = f"cell {colour(depth(effect.ratio) if effect.known and effect.flag != 'INVALID' else 0)}"
+    steps = depth(effect.ratio) if effect.known and effect.flag != "INVALID" else 0
+    classes = f"cell {colour(steps)}{' harmful' if effect.flag == 'HARM' else ''}"
+    if not opens and not effect.known:
+        return tag("span", inner, class_=classes)
     if not opens:
         return tag("a", inner, href=f"#effect-{effect.key}", class_=classes, aria_label=spoken(effect))
     return tag(

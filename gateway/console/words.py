@@ -15,16 +15,16 @@ SOON = 90.0
 def number(value: float, digits: int = 2) -> str:
     """Three significant places at most, without an exponent.
 
-    >>> [number(one) for one in (0.123, 4.0, 12.34, 1234.5, math.inf)]
-    ['0.12', '4', '12.3', '1,234', '∞']
+    >>> [number(one) for one in (0.123, -4.0, 12.34, 1234.5, math.inf)]
+    ['0.12', '−4', '12.3', '1,234', '∞']
     """
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞" if value < 0 else "?"
-    size = abs(value)
+    size, sign = abs(value), "−" if value < 0 else ""
     if size >= 100:
-        return f"{value:,.0f}"
-    written = f"{value:.{1 if size >= 10 else digits}f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
+        return f"{sign}{size:,.0f}"
+    written = f"{size:.{1 if size >= 10 else digits}f}"
+    return sign + (written.rstrip("0").rstrip(".") if "." in written else written)
 
 
 def ratio(value: float | None) -> str:
