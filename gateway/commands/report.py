@@ -23,8 +23,8 @@ from monitors.effects_server import EFFECTS_SOCKET
 
 ABOUT = """\
 Write what the console shows as one HTML file: effects, their evidence and what would settle them, drift,
-arms, health, blocked exchanges by id. It needs no script, nothing from elsewhere, and has no text of an exchange.
-Exit code 0, 1 where a harm is proven, 2 where no monitors answer."""
+arms, health, blocked exchanges by id. It needs no script, nothing from elsewhere, and has no text of an
+exchange. Exit code 0, 1 where a harm is proven, 2 where no monitors answer."""
 EXAMPLES = """\
 examples:
   crossrisk report
