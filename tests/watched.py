@@ -15,7 +15,7 @@ from monitors.effects_server import EFFECTS_SOCKET, effects_server
 from monitors.evidence import Evidence
 from monitors.measure import Measure, Prompt
 from tests import gateways
-from tests.servers import scripted
+from tests.servers import running, scripted
 
 MEASURES = (
     Measure("harmful_compliance", "safety", "direct", "A harmful request was answered."),
@@ -44,6 +44,7 @@ DEFENSES = (
     {"use": "defenses.fairness_reminder:FairnessReminder", "mode": "canary", "weight": 0.3},
     {"use": "defenses.leak_filter:LeakFilter", "holdback": 0.1},
 )
+PATIENCE = 90.0
 WEIGHTS = {"prompt_filter": 0.5, "fairness_reminder": 0.3, "leak_filter": 0.9}
 
 
@@ -102,10 +103,22 @@ async def telling(told: Told, folder: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def watched(folder: Path, **settings: Any) -> AsyncIterator[gateways.Gateway]:
-    """A gateway with a console, in front of a scripted model."""
-    async with scripted() as model:
-        chosen = {"console": True, **settings}
+async def watched(
+    folder: Path, script: list[dict[str, Any]] | None = None, **sections: Any
+) -> AsyncIterator[gateways.Gateway]:
+    """A gateway with a console, in front of a scripted model; `gateway` overrides keys of that section."""
+    async with scripted(script) as model:
         upstream = gateways.openai_upstream(model.http, may_be_off=["leak_filter"])
-        async with gateways.gateway(upstream, folder=folder, defenses=DEFENSES, gateway=chosen) as running:
-            yield running
+        async with served(folder, upstream, **sections) as running_there:
+            yield running_there
+
+
+@asynccontextmanager
+async def served(folder: Path, upstream: dict[str, Any], **sections: Any) -> AsyncIterator[gateways.Gateway]:
+    """A gateway with a console over `upstream`; fails unless it then exits cleanly."""
+    chosen = {"defenses": DEFENSES, **sections, "gateway": {"console": True, **sections.get("gateway", {})}}
+    path = gateways.write_config(folder, [upstream], **chosen)
+    options = ("--config", str(path), "--ready-json", "--with-parent")
+    # A browser beside it makes it start slowly.
+    async with running("gateway", "gateway", *options, patience=PATIENCE) as ready:
+        yield gateways.Gateway(ready["grpc"], ready["http"], ready["metrics"], ready["control"], folder)

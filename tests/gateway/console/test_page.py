@@ -10,10 +10,10 @@ import pytest
 
 from tests import gateways
 from tests.browser import Page, browsing
-from tests.servers import running, scripted
-from tests.watched import DEFENSES, Told, telling, watched
+from tests.servers import scripted
+from tests.watched import Told, served, telling, watched
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HARM = "document.querySelector('[data-key=\"prompt_filter/over_refusal\"]')"
 SHOWN = f"{HARM} !== null && document.getElementById('link').dataset.state === 'live'"
 CONTRAST = """(() => {
@@ -42,7 +42,8 @@ CONTRAST = """(() => {
     if (element.closest('.away, .skip, noscript')) continue;
     const colour = parse(element.namespaceURI.endsWith('svg') ? style.fill : style.color);
     const [one, other] = [light(colour), light(behind(element))].sort((a, b) => b - a);
-    found.push([(one + 0.05) / (other + 0.05), `${element.getAttribute('class')}: ${walker.currentNode.data}`]);
+    const where = `${element.getAttribute('class')}: ${walker.currentNode.data}`;
+    found.push([(one + 0.05) / (other + 0.05), where]);
   }
   return found;
 })()"""
@@ -143,15 +144,13 @@ async def test_the_page_survives_a_restart_of_the_gateway_and_of_the_monitors(
         profile = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         page = await stack.enter_async_context(browsing(profile))
         upstream = gateways.openai_upstream(model.http, may_be_off=["leak_filter"])
-        chosen: dict[str, Any] = {"console": True}
+        chosen: dict[str, Any] = {}
         for life in range(2):
-            path = gateways.write_config(tmp_path, [upstream], defenses=DEFENSES, gateway=chosen)
-            options = ("--config", str(path), "--ready-json", "--with-parent")
-            async with running("gateway", "gateway", *options) as ready:
-                chosen["http"] = ready["http"]
+            async with served(tmp_path, upstream, gateway=chosen) as gateway:
+                chosen["http"] = gateway.http
                 if life == 0:
                     async with telling(told, tmp_path):
-                        await page.open(f"http://{ready['http']}/console")
+                        await page.open(f"http://{gateway.http}/console")
                         await page.until(SHOWN)
                         await page.see("window.mine = 1")
                     await page.until(
