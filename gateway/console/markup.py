@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-EMPTY = frozenset({"meta", "link", "br", "col"})
+EMPTY = frozenset({"meta", "link", "br", "col", "wbr"})
 
 
 class Markup(str):
