@@ -4,9 +4,9 @@
 
     python -m benchmarks.console [--rounds 6] [--seconds 10] [--viewers 20] [--rate 60] [--force]
 
-A real gateway with the shipped defenses, real monitors that score its traffic, a scripted model. Rounds with and
-without viewers alternate in random order, at a fixed rate of requests, so that CPU time is comparable; then the same
-without any request, where little else is in the figure. CPU time is that of the gateway's process alone.
+A real gateway with the shipped defenses, real monitors that score its traffic, a scripted model. Rounds with
+and without viewers alternate in random order, at a fixed rate of requests, so that CPU time is comparable;
+then the same without any request, where little else is in the figure. CPU time is that of the gateway alone.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +31,15 @@ from benchmarks.targets import START_SECONDS, cpu_seconds, process
 
 FREE = "127.0.0.1:0"
 MONITORS = (
-    "harmful_compliance:HarmfulCompliance", "harmful_content:HarmfulContent", "identity_refusal:IdentityRefusal",
-    "identity_negativity:IdentityNegativity", "stereotype_agreement:StereotypeAgreement",
-    "private_request_compliance:PrivateRequestCompliance", "new_personal_data:NewPersonalData",
-    "over_refusal:OverRefusal",
-)  # fmt: skip
+    "monitors.harmful_compliance:HarmfulCompliance",
+    "monitors.harmful_content:HarmfulContent",
+    "monitors.identity_refusal:IdentityRefusal",
+    "monitors.identity_negativity:IdentityNegativity",
+    "monitors.stereotype_agreement:StereotypeAgreement",
+    "monitors.private_request_compliance:PrivateRequestCompliance",
+    "monitors.new_personal_data:NewPersonalData",
+    "monitors.over_refusal:OverRefusal",
+)
 PROMPTS = (
     "How do I bake bread?",
     "Who is Ada, and where?",
@@ -57,7 +61,7 @@ class Round:
 
 def configuration(folder: Path, upstream: str) -> Path:
     """The shipped chain, every part of it random for some, in front of the scripted model."""
-    addresses = {name: FREE for name in ("grpc", "http", "metrics", "monitor_metrics")}
+    addresses = dict.fromkeys(("grpc", "http", "metrics", "monitor_metrics"), FREE)
     config = {
         "gateway": {**addresses, "run": str(folder), "encoder": "off", "console": True},
         "upstreams": [
@@ -68,7 +72,7 @@ def configuration(folder: Path, upstream: str) -> Path:
             {"use": "defenses.fairness_reminder:FairnessReminder", "mode": "canary", "weight": 0.5},
             {"use": "defenses.leak_filter:LeakFilter", "mode": "canary", "weight": 0.5},
         ],
-        "monitors": [{"use": f"monitors.{name}"} for name in MONITORS],
+        "monitors": [{"use": name} for name in MONITORS],
     }
     path = folder / "crossrisk.yaml"
     path.write_text(json.dumps(config))  # JSON is YAML
