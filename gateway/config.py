@@ -63,6 +63,8 @@ class Settings:
     lease_grace: seconds that a canary outlives the lease of whoever watches it.
     encoder: where the classifiers run that defenses and monitors share; `off` leaves the patterns.
     keep: whether exchanges are kept for people to label, see `Keep`; they are not unless it is given.
+    console: whether the HTTP port has a page at `/console`; a list names the hosts by which it may be called
+    besides addresses and localhost.
     calibration: file of `crossrisk calibrate` with the known errors of the monitors; empty is what ships.
     """
 
@@ -80,6 +82,7 @@ class Settings:
     encoder: Choice = "auto"
     keep: Keep | None = None
     calibration: str = ""
+    console: bool | tuple[str, ...] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
 from gateway.arm import Arm
+from gateway.blocked import Blocked, BlockedSpan
 from gateway.chain import Layer, chain, recorded
 from gateway.checking import Checked, check
 from gateway.detector import Detector
@@ -90,6 +91,7 @@ class Engine:
         self.metrics = metrics
         self.tap = tap
         self.active = 0
+        self.blocked = Blocked()
         self.header_names = units.header_names
         self._units = units
         self._max_exchanges = max_exchanges
@@ -278,6 +280,10 @@ class Engine:
             metrics.release_lag.observe(trail.accounting.release_lag)
         if visit.outcome == "blocked":
             metrics.delivered_before_block.observe(trail.accounting.delivered)
+            self.blocked.note(visit.exchange.id, map(self._span, visit.blocking))
+
+    def _span(self, finding: Finding) -> BlockedSpan:
+        return BlockedSpan(*self.metrics.named(finding), finding.side, finding.end - finding.start)
 
 
 def _tokens(call: Call) -> int:
@@ -309,6 +315,11 @@ class _Visit:
         """Whether this is traffic, and no replay of it."""
         return self.exchange.replay is None
 
+    @property
+    def blocking(self) -> Iterator[Finding]:
+        """What it was blocked for."""
+        return (finding for finding in self.exchange.trail.findings if finding.action == "block")
+
     def note(self, delta: Delta) -> None:
         if isinstance(delta, Finding):
             self.exchange.trail.findings.append(delta)
@@ -316,8 +327,7 @@ class _Visit:
         self._transcript.add(delta)
         trail = self.exchange.trail
         if isinstance(delta, Finish):
-            blocked = any(finding.action == "block" for finding in trail.findings)
-            self.outcome = "blocked" if blocked else "completed"
+            self.outcome = "blocked" if any(self.blocking) else "completed"
             return
         if isinstance(delta, Text):
             trail.accounting.delivered += len(delta.text)

@@ -169,10 +169,14 @@ class GatewayMetrics:
 
     def count_finding(self, finding: Finding) -> None:
         """One verdict; what this gateway does not know by name counts as `other`."""
+        self._findings.labels(*self.named(finding), finding.action).inc()
+
+    def named(self, finding: Finding) -> tuple[str, str]:
+        """Its defense and label where this gateway knows them, else `other`: they may be anybody's text."""
         labels = self._labels.get(finding.defense)
-        defense = finding.defense if labels is not None else OTHER
-        label = finding.label if labels is not None and finding.label in labels else OTHER
-        self._findings.labels(defense, label, finding.action).inc()
+        if labels is None:
+            return OTHER, OTHER
+        return finding.defense, finding.label if finding.label in labels else OTHER
 
 
 class _Rollouts(Collector):

@@ -17,7 +17,7 @@ from gateway.servers.token import Token
 from gateway.wire import RISK_TO_PROTO
 from monitors.effects import cell as cells
 from monitors.effects.cell import Cell
-from monitors.effects.drift import Alarm
+from monitors.effects.drift import Alarm, Statistic
 from monitors.effects.interval import Interval, threshold
 from monitors.effects.joint import Interaction, Sides
 from monitors.effects.ledger import Column, Counts
@@ -80,9 +80,12 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
             tolerance=evidence.effects.settings.tolerance,
             folded=evidence.folded,
             seconds=time.time() - evidence.began,
+            statistics=[_statistic(one) for one in evidence.statistics()],
         )
         matrix.interactions.extend(map(self._interaction, evidence.interactions()))
         matrix.asymmetries.extend(map(_asymmetry, evidence.asymmetries()))
+        if evidence.last is not None:
+            matrix.last_fold.FromNanoseconds(int(evidence.last * 1e9))
         matrix.at.GetCurrentTime()
         return matrix
 
@@ -245,6 +248,18 @@ def _stratum(name: str, counts: Counts, place: int) -> list[pb.Stratum]:
 def _counted(columns: list[Any], step: int) -> dict[str, int]:
     names = ("scored", "units", "violations")
     return {name: int(column[step]) for name, column in zip(names, columns, strict=True)}
+
+
+def _statistic(one: Statistic) -> pb.Statistic:
+    return pb.Statistic(
+        kind=one.kind,
+        measure=one.measure,
+        defense=one.defense,
+        method=one.method,
+        direction=one.direction,
+        value=one.value,
+        threshold=one.threshold,
+    )
 
 
 def _alarm(alarm: Alarm) -> pb.Alarm:

@@ -53,6 +53,8 @@ class Evidence:
         self._lock = threading.Lock()
         self.folded = 0
         self.began = time.time()
+        self.last: float | None = None
+        """When something was folded, in seconds."""
         self._file = file
         self._changed = False
         if file is not None and file.exists():
@@ -70,6 +72,7 @@ class Evidence:
     def _fold(self, observation: Observation) -> None:
         if new := self.effects.fold(observation):
             self.folded += 1
+            self.last = time.time()
             self._changed = True
             for alarm in self.drift.fold(observation, new):
                 log.warning("drift: %s", told(alarm))

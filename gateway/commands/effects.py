@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gateway.commands.effect_words import flag_of, is_known, is_live, long, needed_for, question_of, told_of
 from gateway.config import read_config
 from gateway.errors import ConfigError, UpstreamError
 from gateway.paths import control_token, run_folder
@@ -37,6 +38,7 @@ examples:
   crossrisk effects --json | jq '.effects[] | select(.decided)'
   crossrisk effects explain leak_filter over_refusal"""
 PATIENCE = 10.0
+_STYLES = {"INVALID": "yellow", "HARM": "bold red", "harm likely": "red", "helps": "green"}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_place(parser)
+    _add_options(parser)
     parser.add_argument("--watch", action="store_true", help="show it again whenever evidence has come")
     parser.add_argument("--all", action="store_true", help="also effects of which nothing is known yet")
     parser.set_defaults(run=run, explain=False)
@@ -58,19 +60,24 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="where one effect's evidence comes from, and what would settle it",
         description="Tell the strata of one effect, and how much more traffic would settle it.",
     )
-    _add_place(explain)
+    _add_options(explain)
     explain.add_argument("defense", metavar="DEFENSE")
     explain.add_argument("measure", metavar="MEASURE")
     explain.set_defaults(run=run, explain=True)
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_place(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Options that name the run folder of who is asked."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--run", dest="folder", type=Path, metavar="FOLDER", help="the run folder; default: this user's"
     )
     where.add_argument("--config", "-c", type=Path, metavar="FILE", help="the configuration that names it")
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -126,7 +133,7 @@ async def _explain(arguments: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _asking(arguments: argparse.Namespace) -> AsyncIterator[tuple[Any, Any]]:
-    folder = _folder(arguments)
+    folder = folder_of(arguments)
     socket = folder / EFFECTS_SOCKET
     if not socket.exists():
         raise UpstreamError(f"no monitors run in {folder}; start them with: crossrisk serve")
@@ -135,7 +142,8 @@ async def _asking(arguments: argparse.Namespace) -> AsyncIterator[tuple[Any, Any
         yield stub, (("authorization", f"Bearer {control_token(folder)}"),)
 
 
-def _folder(arguments: argparse.Namespace) -> Path:
+def folder_of(arguments: argparse.Namespace) -> Path:
+    """The run folder that `add_place` names."""
     if arguments.folder is not None:
         return Path(arguments.folder)
     return run_folder(read_config(arguments.config).settings.run if arguments.config else "")
@@ -144,7 +152,7 @@ def _folder(arguments: argparse.Namespace) -> Path:
 def shown(matrix: pb.Matrix, everything: bool = False) -> RenderableType:
     """The matrix, and what has changed, for a terminal."""
     table = Table("defense", "risk", "measure", "with / without", "points", "evidence", "")
-    effects = [effect for effect in matrix.effects if everything or _known(effect)]
+    effects = [effect for effect in matrix.effects if everything or is_known(effect)]
     last = ""
     for effect in sorted(effects, key=lambda one: (one.defense, one.risk, one.measure)):
         table.add_row(
@@ -158,7 +166,7 @@ def shown(matrix: pb.Matrix, everything: bool = False) -> RenderableType:
         )
         last = effect.defense
     hidden = len(matrix.effects) - len(effects)
-    notes = [f"{matrix.folded} records and replays in {_duration(matrix.seconds)}"]
+    notes = [f"{matrix.folded} records and replays in {long(matrix.seconds)}"]
     if hidden:
         notes.append(f"{hidden} effects without a violation are not shown (--all)")
     parts: list[RenderableType] = [table]
@@ -219,15 +227,9 @@ def explained(answer: pb.ExplainEffectResponse) -> RenderableType:
     return Group(*parts, *map(_prospect, answer.prospects))
 
 
-def _known(effect: pb.Effect) -> bool:
-    if effect.treatment.violations or effect.control.violations:
-        return True
-    return effect.replayed_pairs > 0 and effect.replayed_ratio.HasField("estimate")
-
-
 def _told(live: pb.Interval, replayed: pb.Interval, effect: pb.Effect) -> pb.Interval:
     """From live traffic where arms were drawn, else from replays."""
-    return live if effect.treatment.units and effect.control.units else replayed
+    return live if is_live(effect) else replayed
 
 
 def _interval(interval: pb.Interval, factor: float, style: str) -> str:
@@ -242,7 +244,7 @@ def _number(value: float, style: str) -> str:
 
 def _exposure(effect: pb.Effect) -> str:
     told = []
-    if effect.treatment.units and effect.control.units:
+    if is_live(effect):
         told.append(f"{effect.treatment.units} / {effect.control.units} units")
     if effect.replayed_pairs:
         told.append(f"{effect.replayed_pairs} replays")
@@ -250,38 +252,15 @@ def _exposure(effect: pb.Effect) -> str:
 
 
 def _flag(effect: pb.Effect) -> Text:
-    if not effect.valid:
-        return Text("INVALID", "yellow")
-    if effect.decided:
-        return Text("HARM", "bold red")
-    if effect.shown:
-        return Text("harm likely", "red")
-    return Text("helps", "green") if effect.log_help >= 3 else Text("")
+    flag = flag_of(effect)
+    return Text(flag, _STYLES.get(flag, ""))
 
 
 def _alarm(alarm: pb.Alarm) -> Text:
-    what = " of ".join(part for part in (alarm.measure, alarm.defense) if part) or "mix of traffic"
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime(alarm.since.seconds))
     where = f", most in {alarm.moved[0].stratum}" if alarm.moved else ""
-    return Text(f"drift: {what} went {alarm.direction} since {since}{where}", "yellow")
+    return Text(f"drift: {told_of(alarm)} since {since}{where}", "yellow")
 
 
 def _prospect(one: pb.Prospect) -> Text:
-    question = {"harm": "Is it harm?", "noninferior": "Is it no worse than the margin?"}[one.question]
-    if one.settled:
-        return Text(f"{question} Settled.", "green")
-    if not one.HasField("violations"):
-        return Text(f"{question} Not at the ratio seen so far.")
-    told = f"{question} About {one.violations:.0f} more violations"
-    if one.HasField("exchanges"):
-        told += f", {one.exchanges:.0f} scored exchanges"
-    if one.HasField("seconds"):
-        told += f", {_duration(one.seconds)} at present traffic"
-    return Text(f"{told}.")
-
-
-def _duration(seconds: float) -> str:
-    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {name}"
-    return f"{seconds:.0f} s"
+    return Text(f"{question_of(one)} {needed_for(one)}", "green" if one.settled else "")

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from gateway.commands.console import console
 from gateway.config import Config, read_config
 from gateway.engine import Engine, Route
 from gateway.errors import ConfigError
@@ -25,6 +26,7 @@ from gateway.replays import Replays
 from gateway.resources import opened
 from gateway.rollout_file import RolloutFile
 from gateway.sense import doubts
+from gateway.servers.console import console_routes
 from gateway.servers.control import control_server
 from gateway.servers.grpc import grpc_server
 from gateway.servers.http import gateway_app, http_server, metrics_app
@@ -198,9 +200,12 @@ async def open_gateway(config: Config, stack: AsyncExitStack, worker: Worker | N
     metrics_at = await stack.enter_async_context(
         http_server(metrics_app(metrics.registry), settings.metrics, "metrics")
     )
-    app = gateway_app(engine, settings.max_request)
+    hub = await stack.enter_async_context(console(engine, folder, worker)) if settings.console else None
+    app = gateway_app(engine, settings.max_request, console_routes(hub, settings.console) if hub else ())
     shared = worker is not None
     http_at = await stack.enter_async_context(http_server(app, settings.http, "http", shared))
+    if hub is not None:
+        stack.callback(hub.close)  # before the door, which would wait for its viewers
     grpc_at = await stack.enter_async_context(
         grpc_server(engine, settings.grpc, settings.max_request, shared)
     )

@@ -9,19 +9,18 @@ import grpc
 
 from gateway.engine import Engine
 from gateway.errors import GatewayError, InvalidRequestError
-from gateway.metrics import product_version
 from gateway.paths import claim_socket
 from gateway.record import MODE_TO_PROTO
 from gateway.replays import Replays
-from gateway.rollout import Change, Lease, Row
+from gateway.rollout import Change, Row
 from gateway.servers.grpc import bind
 from gateway.servers.replay import ReplayServicer
+from gateway.servers.state import state
 from gateway.servers.status import log_failure, public_message, status_of
 from gateway.servers.token import Token
 from gateway.types import Mode
 from gateway.v1 import control_pb2 as pb
 from gateway.v1 import control_pb2_grpc, replay_pb2_grpc
-from gateway.wire import RISK_TO_PROTO
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Largest record that comes back to be replayed."""
@@ -63,45 +62,7 @@ class ControlServicer(control_pb2_grpc.ControlServiceServicer):
         return await self._answer(self._renew, request, context)
 
     async def _status(self, request: pb.GetStatusRequest) -> pb.GetStatusResponse:
-        engine, switchboard = self._engine, self._switchboard
-        tap = engine.tap
-        return pb.GetStatusResponse(
-            version=product_version(),
-            rollout_version=switchboard.rollout.version,
-            defenses=self._defenses(),
-            models=engine.models,
-            tap=pb.TapStatus(connected=tap.connected, offered=tap.offered, dropped=tap.dropped)
-            if tap
-            else None,
-            active=engine.active,
-            routes=[
-                pb.RouteStatus(models=route.models, may_be_off=sorted(route.may_be_off))
-                for route in engine.routes
-            ],
-            lease_grace_seconds=switchboard.grace,
-        )
-
-    def _defenses(self) -> list[pb.DefenseStatus]:
-        rollout, now = self._switchboard.rollout, self._switchboard.now()
-        statuses = []
-        for layer in self._engine.layers:
-            row = rollout.rows[layer.name]
-            statuses.append(
-                pb.DefenseStatus(
-                    defense=layer.name,
-                    risk=RISK_TO_PROTO[layer.risk],
-                    mode=MODE_TO_PROTO[row.mode],
-                    weight=row.weight,
-                    holdback=row.holdback,
-                    killed=layer.name in rollout.killed,
-                    salt=row.salt,
-                    epoch=row.epoch,
-                    lease=_lease(row.lease, now),
-                    configured_mode=MODE_TO_PROTO[layer.mode],
-                    share=rollout.share(layer.name),
-                )
-            )
-        return statuses
+        return state(self._engine)
 
     async def _switch(self, request: pb.SetKillSwitchRequest) -> pb.SetKillSwitchResponse:
         actor = request.actor or "unnamed"
@@ -141,12 +102,6 @@ class ControlServicer(control_pb2_grpc.ControlServiceServicer):
             failure = status_of(error).grpc, public_message(error)
         await context.abort(*failure)
         raise AssertionError("abort always raises")
-
-
-def _lease(lease: Lease | None, now: float) -> pb.LeaseStatus | None:
-    if lease is None:
-        return None
-    return pb.LeaseStatus(holder=lease.holder, seconds=lease.seconds, seconds_left=lease.until - now)
 
 
 def _row(number: int, row: pb.RolloutRow) -> Row:

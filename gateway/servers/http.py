@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ class Door:
             answer = self._stream(exchange, headers, send, include_usage)
         else:
             answer = self._whole(exchange, headers, send)
-        await _until_gone(receive, answer)
+        await until_gone(receive, answer)
 
     async def check(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /v1/check."""
@@ -155,16 +155,17 @@ async def alive(request: Request) -> Response:
     return _json({"status": "ok"})
 
 
-def gateway_app(engine: Engine, max_request: int) -> ASGIApp:
-    """The application on the HTTP front door."""
+def gateway_app(engine: Engine, max_request: int, further: Sequence[Route] = ()) -> ASGIApp:
+    """The application on the HTTP front door; `further` are routes beside its own."""
     door = Door(engine, max_request)
     routes = [
-        Route(CHAT_PATH, _Endpoint(door.chat), methods=["POST"]),
-        Route("/v1/check", _Endpoint(door.check), methods=["POST"]),
+        Route(CHAT_PATH, Endpoint(door.chat), methods=["POST"]),
+        Route("/v1/check", Endpoint(door.check), methods=["POST"]),
         Route("/v1/models", door.models),
         Route("/readyz", door.ready),
         Route("/healthz", alive),
         Route("/metrics", metrics_endpoint(engine.metrics.registry)),
+        *further,
     ]
     others = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
 
@@ -263,7 +264,7 @@ class _Server(uvicorn.Server):
         yield  # signals belong to the command that runs us
 
 
-class _Endpoint:
+class Endpoint:
     """An ASGI endpoint that starlette takes as it is, without a Request around it."""
 
     def __init__(self, app: Any) -> None:
@@ -283,7 +284,7 @@ class _Incomplete(logging.Filter):
 logging.getLogger("uvicorn.error").addFilter(_Incomplete())
 
 
-async def _until_gone(receive: Receive, answer: Coroutine[Any, Any, None]) -> None:
+async def until_gone(receive: Receive, answer: Coroutine[Any, Any, None]) -> None:
     """Run `answer`, and cancel it when the client goes away."""
     answering = asyncio.current_task()
     assert answering is not None

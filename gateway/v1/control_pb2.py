@@ -24,43 +24,48 @@ _sym_db = _symbol_database.Default()
 
 from gateway.v1 import gateway_pb2 as gateway_dot_v1_dot_gateway__pb2
 from gateway.v1 import record_pb2 as gateway_dot_v1_dot_record__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18gateway/v1/control.proto\x12\ngateway.v1\x1a\x18gateway/v1/gateway.proto\x1a\x17gateway/v1/record.proto\"\x12\n\x10GetStatusRequest\"\xf4\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0frollout_version\x18\x02 \x01(\x04\x12+\n\x08\x64\x65\x66\x65nses\x18\x03 \x03(\x0b\x32\x19.gateway.v1.DefenseStatus\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\"\n\x03tap\x18\x05 \x01(\x0b\x32\x15.gateway.v1.TapStatus\x12\x0e\n\x06\x61\x63tive\x18\x06 \x01(\r\x12\'\n\x06routes\x18\x07 \x03(\x0b\x32\x17.gateway.v1.RouteStatus\x12\x1b\n\x13lease_grace_seconds\x18\x08 \x01(\x01\"\x91\x02\n\rDefenseStatus\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x1e\n\x04risk\x18\x02 \x01(\x0e\x32\x10.gateway.v1.Risk\x12\x1e\n\x04mode\x18\x03 \x01(\x0e\x32\x10.gateway.v1.Mode\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\x0e\n\x06killed\x18\x05 \x01(\x08\x12\x10\n\x08holdback\x18\x06 \x01(\x01\x12\x0c\n\x04salt\x18\x07 \x01(\t\x12\r\n\x05\x65poch\x18\x08 \x01(\x04\x12&\n\x05lease\x18\t \x01(\x0b\x32\x17.gateway.v1.LeaseStatus\x12)\n\x0f\x63onfigured_mode\x18\n \x01(\x0e\x32\x10.gateway.v1.Mode\x12\r\n\x05share\x18\x0b \x01(\x01\"D\n\x0bLeaseStatus\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12\x14\n\x0cseconds_left\x18\x03 \x01(\x01\"1\n\x0bRouteStatus\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\x12\n\nmay_be_off\x18\x02 \x03(\t\"@\n\tTapStatus\x12\x11\n\tconnected\x18\x01 \x01(\x08\x12\x0f\n\x07offered\x18\x02 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\"V\n\x14SetKillSwitchRequest\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x0e\n\x06killed\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"0\n\x15SetKillSwitchResponse\x12\x17\n\x0frollout_version\x18\x01 \x01(\x04\"|\n\nRolloutRow\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x1e\n\x04mode\x18\x02 \x01(\x0e\x32\x10.gateway.v1.Mode\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\x10\n\x08holdback\x18\x04 \x01(\x01\x12\x0c\n\x04salt\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\"(\n\x05Lease\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"\xb5\x01\n\x13\x41pplyRolloutRequest\x12\x18\n\x10\x65xpected_version\x18\x01 \x01(\x04\x12$\n\x04rows\x18\x02 \x03(\x0b\x32\x16.gateway.v1.RolloutRow\x12\r\n\x05reset\x18\x03 \x03(\t\x12 \n\x05lease\x18\x04 \x01(\x0b\x32\x11.gateway.v1.Lease\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0e\n\x06redraw\x18\x07 \x01(\x08\"/\n\x14\x41pplyRolloutResponse\x12\x17\n\x0frollout_version\x18\x01 \x01(\x04\"4\n\x11RenewLeaseRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"?\n\x12RenewLeaseResponse\x12\x10\n\x08\x64\x65\x66\x65nses\x18\x01 \x03(\t\x12\x17\n\x0frollout_version\x18\x02 \x01(\x04\x32\xd0\x02\n\x0e\x43ontrolService\x12H\n\tGetStatus\x12\x1c.gateway.v1.GetStatusRequest\x1a\x1d.gateway.v1.GetStatusResponse\x12T\n\rSetKillSwitch\x12 .gateway.v1.SetKillSwitchRequest\x1a!.gateway.v1.SetKillSwitchResponse\x12Q\n\x0c\x41pplyRollout\x12\x1f.gateway.v1.ApplyRolloutRequest\x1a .gateway.v1.ApplyRolloutResponse\x12K\n\nRenewLease\x12\x1d.gateway.v1.RenewLeaseRequest\x1a\x1e.gateway.v1.RenewLeaseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18gateway/v1/control.proto\x12\ngateway.v1\x1a\x18gateway/v1/gateway.proto\x1a\x17gateway/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xa2\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0frollout_version\x18\x02 \x01(\x04\x12+\n\x08\x64\x65\x66\x65nses\x18\x03 \x03(\x0b\x32\x19.gateway.v1.DefenseStatus\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\"\n\x03tap\x18\x05 \x01(\x0b\x32\x15.gateway.v1.TapStatus\x12\x0e\n\x06\x61\x63tive\x18\x06 \x01(\r\x12\'\n\x06routes\x18\x07 \x03(\x0b\x32\x17.gateway.v1.RouteStatus\x12\x1b\n\x13lease_grace_seconds\x18\x08 \x01(\x01\x12,\n\x07\x62locked\x18\t \x03(\x0b\x32\x1b.gateway.v1.BlockedExchange\"v\n\x0f\x42lockedExchange\x12\x13\n\x0b\x65xchange_id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05spans\x18\x03 \x03(\x0b\x32\x17.gateway.v1.BlockedSpan\"]\n\x0b\x42lockedSpan\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x1e\n\x04side\x18\x03 \x01(\x0e\x32\x10.gateway.v1.Side\x12\x0e\n\x06length\x18\x04 \x01(\r\"\x91\x02\n\rDefenseStatus\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x1e\n\x04risk\x18\x02 \x01(\x0e\x32\x10.gateway.v1.Risk\x12\x1e\n\x04mode\x18\x03 \x01(\x0e\x32\x10.gateway.v1.Mode\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\x0e\n\x06killed\x18\x05 \x01(\x08\x12\x10\n\x08holdback\x18\x06 \x01(\x01\x12\x0c\n\x04salt\x18\x07 \x01(\t\x12\r\n\x05\x65poch\x18\x08 \x01(\x04\x12&\n\x05lease\x18\t \x01(\x0b\x32\x17.gateway.v1.LeaseStatus\x12)\n\x0f\x63onfigured_mode\x18\n \x01(\x0e\x32\x10.gateway.v1.Mode\x12\r\n\x05share\x18\x0b \x01(\x01\"D\n\x0bLeaseStatus\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12\x14\n\x0cseconds_left\x18\x03 \x01(\x01\"1\n\x0bRouteStatus\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\x12\n\nmay_be_off\x18\x02 \x03(\t\"@\n\tTapStatus\x12\x11\n\tconnected\x18\x01 \x01(\x08\x12\x0f\n\x07offered\x18\x02 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\"V\n\x14SetKillSwitchRequest\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x0e\n\x06killed\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"0\n\x15SetKillSwitchResponse\x12\x17\n\x0frollout_version\x18\x01 \x01(\x04\"|\n\nRolloutRow\x12\x0f\n\x07\x64\x65\x66\x65nse\x18\x01 \x01(\t\x12\x1e\n\x04mode\x18\x02 \x01(\x0e\x32\x10.gateway.v1.Mode\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\x10\n\x08holdback\x18\x04 \x01(\x01\x12\x0c\n\x04salt\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\"(\n\x05Lease\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"\xb5\x01\n\x13\x41pplyRolloutRequest\x12\x18\n\x10\x65xpected_version\x18\x01 \x01(\x04\x12$\n\x04rows\x18\x02 \x03(\x0b\x32\x16.gateway.v1.RolloutRow\x12\r\n\x05reset\x18\x03 \x03(\t\x12 \n\x05lease\x18\x04 \x01(\x0b\x32\x11.gateway.v1.Lease\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0e\n\x06redraw\x18\x07 \x01(\x08\"/\n\x14\x41pplyRolloutResponse\x12\x17\n\x0frollout_version\x18\x01 \x01(\x04\"4\n\x11RenewLeaseRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"?\n\x12RenewLeaseResponse\x12\x10\n\x08\x64\x65\x66\x65nses\x18\x01 \x03(\t\x12\x17\n\x0frollout_version\x18\x02 \x01(\x04\x32\xd0\x02\n\x0e\x43ontrolService\x12H\n\tGetStatus\x12\x1c.gateway.v1.GetStatusRequest\x1a\x1d.gateway.v1.GetStatusResponse\x12T\n\rSetKillSwitch\x12 .gateway.v1.SetKillSwitchRequest\x1a!.gateway.v1.SetKillSwitchResponse\x12Q\n\x0c\x41pplyRollout\x12\x1f.gateway.v1.ApplyRolloutRequest\x1a .gateway.v1.ApplyRolloutResponse\x12K\n\nRenewLease\x12\x1d.gateway.v1.RenewLeaseRequest\x1a\x1e.gateway.v1.RenewLeaseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gateway.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSTATUSREQUEST']._serialized_start=91
-  _globals['_GETSTATUSREQUEST']._serialized_end=109
-  _globals['_GETSTATUSRESPONSE']._serialized_start=112
-  _globals['_GETSTATUSRESPONSE']._serialized_end=356
-  _globals['_DEFENSESTATUS']._serialized_start=359
-  _globals['_DEFENSESTATUS']._serialized_end=632
-  _globals['_LEASESTATUS']._serialized_start=634
-  _globals['_LEASESTATUS']._serialized_end=702
-  _globals['_ROUTESTATUS']._serialized_start=704
-  _globals['_ROUTESTATUS']._serialized_end=753
-  _globals['_TAPSTATUS']._serialized_start=755
-  _globals['_TAPSTATUS']._serialized_end=819
-  _globals['_SETKILLSWITCHREQUEST']._serialized_start=821
-  _globals['_SETKILLSWITCHREQUEST']._serialized_end=907
-  _globals['_SETKILLSWITCHRESPONSE']._serialized_start=909
-  _globals['_SETKILLSWITCHRESPONSE']._serialized_end=957
-  _globals['_ROLLOUTROW']._serialized_start=959
-  _globals['_ROLLOUTROW']._serialized_end=1083
-  _globals['_LEASE']._serialized_start=1085
-  _globals['_LEASE']._serialized_end=1125
-  _globals['_APPLYROLLOUTREQUEST']._serialized_start=1128
-  _globals['_APPLYROLLOUTREQUEST']._serialized_end=1309
-  _globals['_APPLYROLLOUTRESPONSE']._serialized_start=1311
-  _globals['_APPLYROLLOUTRESPONSE']._serialized_end=1358
-  _globals['_RENEWLEASEREQUEST']._serialized_start=1360
-  _globals['_RENEWLEASEREQUEST']._serialized_end=1412
-  _globals['_RENEWLEASERESPONSE']._serialized_start=1414
-  _globals['_RENEWLEASERESPONSE']._serialized_end=1477
-  _globals['_CONTROLSERVICE']._serialized_start=1480
-  _globals['_CONTROLSERVICE']._serialized_end=1816
+  _globals['_GETSTATUSREQUEST']._serialized_start=124
+  _globals['_GETSTATUSREQUEST']._serialized_end=142
+  _globals['_GETSTATUSRESPONSE']._serialized_start=145
+  _globals['_GETSTATUSRESPONSE']._serialized_end=435
+  _globals['_BLOCKEDEXCHANGE']._serialized_start=437
+  _globals['_BLOCKEDEXCHANGE']._serialized_end=555
+  _globals['_BLOCKEDSPAN']._serialized_start=557
+  _globals['_BLOCKEDSPAN']._serialized_end=650
+  _globals['_DEFENSESTATUS']._serialized_start=653
+  _globals['_DEFENSESTATUS']._serialized_end=926
+  _globals['_LEASESTATUS']._serialized_start=928
+  _globals['_LEASESTATUS']._serialized_end=996
+  _globals['_ROUTESTATUS']._serialized_start=998
+  _globals['_ROUTESTATUS']._serialized_end=1047
+  _globals['_TAPSTATUS']._serialized_start=1049
+  _globals['_TAPSTATUS']._serialized_end=1113
+  _globals['_SETKILLSWITCHREQUEST']._serialized_start=1115
+  _globals['_SETKILLSWITCHREQUEST']._serialized_end=1201
+  _globals['_SETKILLSWITCHRESPONSE']._serialized_start=1203
+  _globals['_SETKILLSWITCHRESPONSE']._serialized_end=1251
+  _globals['_ROLLOUTROW']._serialized_start=1253
+  _globals['_ROLLOUTROW']._serialized_end=1377
+  _globals['_LEASE']._serialized_start=1379
+  _globals['_LEASE']._serialized_end=1419
+  _globals['_APPLYROLLOUTREQUEST']._serialized_start=1422
+  _globals['_APPLYROLLOUTREQUEST']._serialized_end=1603
+  _globals['_APPLYROLLOUTRESPONSE']._serialized_start=1605
+  _globals['_APPLYROLLOUTRESPONSE']._serialized_end=1652
+  _globals['_RENEWLEASEREQUEST']._serialized_start=1654
+  _globals['_RENEWLEASEREQUEST']._serialized_end=1706
+  _globals['_RENEWLEASERESPONSE']._serialized_start=1708
+  _globals['_RENEWLEASERESPONSE']._serialized_end=1771
+  _globals['_CONTROLSERVICE']._serialized_start=1774
+  _globals['_CONTROLSERVICE']._serialized_end=2110
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,8 @@
+import datetime
+
 from gateway.v1 import gateway_pb2 as _gateway_pb2
 from gateway.v1 import record_pb2 as _record_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -13,7 +16,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "rollout_version", "defenses", "models", "tap", "active", "routes", "lease_grace_seconds")
+    __slots__ = ("version", "rollout_version", "defenses", "models", "tap", "active", "routes", "lease_grace_seconds", "blocked")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_VERSION_FIELD_NUMBER: _ClassVar[int]
     DEFENSES_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +25,7 @@ class GetStatusResponse(_message.Message):
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     LEASE_GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
     version: str
     rollout_version: int
     defenses: _containers.RepeatedCompositeFieldContainer[DefenseStatus]
@@ -30,7 +34,30 @@ class GetStatusResponse(_message.Message):
     active: int
     routes: _containers.RepeatedCompositeFieldContainer[RouteStatus]
     lease_grace_seconds: float
-    def __init__(self, version: _Optional[str] = ..., rollout_version: _Optional[int] = ..., defenses: _Optional[_Iterable[_Union[DefenseStatus, _Mapping]]] = ..., models: _Optional[_Iterable[str]] = ..., tap: _Optional[_Union[TapStatus, _Mapping]] = ..., active: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[RouteStatus, _Mapping]]] = ..., lease_grace_seconds: _Optional[float] = ...) -> None: ...
+    blocked: _containers.RepeatedCompositeFieldContainer[BlockedExchange]
+    def __init__(self, version: _Optional[str] = ..., rollout_version: _Optional[int] = ..., defenses: _Optional[_Iterable[_Union[DefenseStatus, _Mapping]]] = ..., models: _Optional[_Iterable[str]] = ..., tap: _Optional[_Union[TapStatus, _Mapping]] = ..., active: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[RouteStatus, _Mapping]]] = ..., lease_grace_seconds: _Optional[float] = ..., blocked: _Optional[_Iterable[_Union[BlockedExchange, _Mapping]]] = ...) -> None: ...
+
+class BlockedExchange(_message.Message):
+    __slots__ = ("exchange_id", "at", "spans")
+    EXCHANGE_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    exchange_id: str
+    at: _timestamp_pb2.Timestamp
+    spans: _containers.RepeatedCompositeFieldContainer[BlockedSpan]
+    def __init__(self, exchange_id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[BlockedSpan, _Mapping]]] = ...) -> None: ...
+
+class BlockedSpan(_message.Message):
+    __slots__ = ("defense", "label", "side", "length")
+    DEFENSE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    defense: str
+    label: str
+    side: _gateway_pb2.Side
+    length: int
+    def __init__(self, defense: _Optional[str] = ..., label: _Optional[str] = ..., side: _Optional[_Union[_gateway_pb2.Side, str]] = ..., length: _Optional[int] = ...) -> None: ...
 
 class DefenseStatus(_message.Message):
     __slots__ = ("defense", "risk", "mode", "weight", "killed", "holdback", "salt", "epoch", "lease", "configured_mode", "share")

@@ -33,7 +33,7 @@ class WatchEffectsResponse(_message.Message):
     def __init__(self, matrix: _Optional[_Union[Matrix, _Mapping]] = ...) -> None: ...
 
 class Matrix(_message.Message):
-    __slots__ = ("effects", "alarms", "at", "alpha", "tolerance", "folded", "seconds", "interactions", "asymmetries")
+    __slots__ = ("effects", "alarms", "at", "alpha", "tolerance", "folded", "seconds", "interactions", "asymmetries", "statistics", "last_fold")
     EFFECTS_FIELD_NUMBER: _ClassVar[int]
     ALARMS_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,8 @@ class Matrix(_message.Message):
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
     ASYMMETRIES_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FOLD_FIELD_NUMBER: _ClassVar[int]
     effects: _containers.RepeatedCompositeFieldContainer[Effect]
     alarms: _containers.RepeatedCompositeFieldContainer[Alarm]
     at: _timestamp_pb2.Timestamp
@@ -52,7 +54,9 @@ class Matrix(_message.Message):
     seconds: float
     interactions: _containers.RepeatedCompositeFieldContainer[Interaction]
     asymmetries: _containers.RepeatedCompositeFieldContainer[Asymmetry]
-    def __init__(self, effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., folded: _Optional[int] = ..., seconds: _Optional[float] = ..., interactions: _Optional[_Iterable[_Union[Interaction, _Mapping]]] = ..., asymmetries: _Optional[_Iterable[_Union[Asymmetry, _Mapping]]] = ...) -> None: ...
+    statistics: _containers.RepeatedCompositeFieldContainer[Statistic]
+    last_fold: _timestamp_pb2.Timestamp
+    def __init__(self, effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., folded: _Optional[int] = ..., seconds: _Optional[float] = ..., interactions: _Optional[_Iterable[_Union[Interaction, _Mapping]]] = ..., asymmetries: _Optional[_Iterable[_Union[Asymmetry, _Mapping]]] = ..., statistics: _Optional[_Iterable[_Union[Statistic, _Mapping]]] = ..., last_fold: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Interaction(_message.Message):
     __slots__ = ("first", "second", "risk", "measure", "units", "ratio", "difference", "log_evidence", "alone", "joined", "log_lost", "retained", "replayed", "sure")
@@ -103,6 +107,24 @@ class Asymmetry(_message.Message):
     effects: int
     missing: int
     def __init__(self, first: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., second: _Optional[_Union[_gateway_pb2.Risk, str]] = ..., first_on_second: _Optional[_Union[Interval, _Mapping]] = ..., second_on_first: _Optional[_Union[Interval, _Mapping]] = ..., difference: _Optional[_Union[Interval, _Mapping]] = ..., effects: _Optional[int] = ..., missing: _Optional[int] = ...) -> None: ...
+
+class Statistic(_message.Message):
+    __slots__ = ("kind", "measure", "defense", "method", "direction", "value", "threshold")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    DEFENSE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    measure: str
+    defense: str
+    method: str
+    direction: str
+    value: float
+    threshold: float
+    def __init__(self, kind: _Optional[str] = ..., measure: _Optional[str] = ..., defense: _Optional[str] = ..., method: _Optional[str] = ..., direction: _Optional[str] = ..., value: _Optional[float] = ..., threshold: _Optional[float] = ...) -> None: ...
 
 class Interval(_message.Message):
     __slots__ = ("estimate", "lower", "upper")
