@@ -1,0 +1,126 @@
+"""Counted: what the ledger counts of one defense, from the begin of its run on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from monitors.effects import paired, ratio, srm
+from monitors.effects.interval import Array, log_mean
+from monitors.effects.ledger import Column, Ledger
+from monitors.effects.paired import Pairs
+from monitors.effects.ratio import Violations
+from monitors.effects.srm import Split
+
+REPLAYED = 0.2
+"""Part of the stake on replays, the rest on live traffic; fixed before either has spoken."""
+RARE = 0.1
+"""Part of the stake on "violations are rare", the rest on "no more than without"."""
+_COLUMNS = (Column.FIRST_VIOLATIONS, Column.UNITS, Column.UNIT_VIOLATIONS)
+_GRID: Array = (np.arange(24) + 0.5) / 24
+
+
+class Saved(msgspec.Struct):
+    """Counts as they are written down."""
+
+    weights: list[float]
+    table: list[list[list[list[int]]]]
+    pairs: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """weights: `(steps,)`. table: `(steps, arms, measures, 3)`, arm 1 with the defense: first violations,
+    units, violations at the first eligible exchange. pairs: `(measures, 4)`, as `effects.paired` has them.
+    """
+
+    weights: Array
+    table: Array
+    pairs: Array
+
+    @classmethod
+    def of(cls, ledger: Ledger, defense: str) -> "Counted":
+        """All that a ledger counts of a defense."""
+        counts = ledger.counts((defense,))
+        return cls(
+            counts.weights[:, 0],
+            counts.table[..., list(_COLUMNS)].astype(np.float64),
+            ledger.pairs((defense,)).astype(np.float64),
+        )
+
+    @classmethod
+    def restored(cls, saved: Saved, measures: int) -> "Counted":
+        """Counts that were written down; none, of `measures` measures, where they are of other measures."""
+        weights = np.array(saved.weights, np.float64)
+        table = np.array(saved.table, np.float64).reshape(len(weights), 2, -1, len(_COLUMNS))
+        pairs = np.array(saved.pairs, np.float64).reshape(-1, 4)
+        if len(pairs) != measures:
+            return cls(np.empty(0), np.empty((0, 2, measures, len(_COLUMNS))), np.zeros((measures, 4)))
+        return cls(weights, table.reshape(len(weights), 2, measures, len(_COLUMNS)), pairs)
+
+    def saved(self) -> Saved:
+        """To write down."""
+        return Saved(self.weights.tolist(), self.table.astype(int).tolist(), self.pairs.astype(int).tolist())
+
+    def since(self, before: "Counted") -> "Counted":
+        """What came on top of `before`; never less than nothing."""
+        table = self.table.copy()
+        for place, weight in enumerate(before.weights):
+            (where,) = np.nonzero(self.weights == weight)
+            table[where] -= before.table[place]
+        return Counted(self.weights, np.maximum(table, 0), np.maximum(self.pairs - before.pairs, 0))
+
+    def harm(self, tolerance: float) -> Array:
+        """For each measure the log e-value against "the ratio is at most the tolerance"."""
+        live = ratio.harm(self._violations(0), tolerance)
+        return _mixed(live, paired.harm(self._paired, tolerance), REPLAYED)
+
+    def unharmed(self, margins: Sequence[float], rare: float) -> Array:
+        """For each measure the log e-value against "the ratio is at least the margin, and the rate of
+        violations with the defense at least `rare`"."""
+        known, counts = np.asarray(margins, np.float64), self._violations(2)
+        found = np.zeros(len(known))
+        for margin in set(margins):
+            value = _mixed(
+                ratio.noninferior(counts, margin), paired.noninferior(self._paired, margin), REPLAYED
+            )
+            found = np.where(known == margin, value, found)
+        return _mixed(found, self._rarer(rare), RARE) if rare else found
+
+    def mismatch(self) -> list[float]:
+        """For each measure the log e-value against "units came to the arms as they were drawn"."""
+        return [
+            srm.log_evalue(
+                Split(float(weight), int(arms[1]), int(arms[0]))
+                for weight, arms in zip(self.weights, self.table[:, :, place, 1], strict=True)
+                if arms.any()
+            )
+            for place in range(self.table.shape[2])
+        ]
+
+    def units(self, place: int, arm: int) -> int:
+        """Units of one arm that were scored."""
+        return int(self.table[:, arm, place, 1].sum())
+
+    def violations(self, place: int, arm: int) -> int:
+        """Units of one arm whose first eligible exchange was a violation."""
+        return int(self.table[:, arm, place, 2].sum())
+
+    def _violations(self, column: int) -> Violations:
+        return Violations(self.weights, self.table[:, 1, :, column].T, self.table[:, 0, :, column].T)
+
+    @property
+    def _paired(self) -> Pairs:
+        return Pairs.of(*self.pairs.T)
+
+    def _rarer(self, rare: float) -> Array:
+        # A bet on lower rates than `rare`, spread evenly over all of them: exact at any size.
+        violations = self.table[:, 1, :, 2].sum(0)[:, None]
+        spared = self.table[:, 1, :, 1].sum(0)[:, None] - violations
+        rates = rare * _GRID
+        return log_mean(violations * np.log(_GRID) + spared * (np.log1p(-rates) - np.log1p(-rare)))
+
+
+def _mixed(one: Array, other: Array, share: float) -> Array:
+    return np.asarray(np.logaddexp(one + np.log1p(-share), other + np.log(share)))
