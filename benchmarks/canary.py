@@ -140,9 +140,6 @@ def ratios(measure: int | None = None, ratio: float = 1.0) -> list[float]:
 def told(name: str, runs: Iterable[Ended]) -> str:
     """One line of the table."""
     ended = list(runs)
-    share = {
-        stage: sum(one.stage == stage for one in ended) for stage in sorted({one.stage for one in ended})
-    }
     exchanges = statistics.median(one.exchanges for one in ended)
     exposed = statistics.median(one.exposed for one in ended)
     stages, weights = (Counter(one.stage for one in ended), Counter(one.weight for one in ended))

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from gateway.errors import ConfigError
+from gateway.types import Risk
 
 DAY = 86_400.0
 
@@ -148,6 +149,16 @@ class CanarySettings:
         begin, end = opening_hours(self.hours)
         time = now % DAY
         return begin <= time < end if begin <= end else time >= begin or time < end
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A defense that is to be tried. digest: of its configuration, so that another one starts anew."""
+
+    defense: str
+    risk: Risk
+    digest: str
+    settings: CanarySettings = field(default_factory=CanarySettings)
 
 
 def opening_hours(hours: str) -> tuple[float, float]:

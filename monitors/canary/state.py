@@ -59,6 +59,12 @@ class State:
         """Whether only a new run goes on."""
         return self.stage in ENDED
 
+    def place(self, settings: CanarySettings) -> str:
+        """In words, as `step 2 of 4 (5 %)`."""
+        if self.stage != "step":
+            return self.stage
+        return f"step {self.step + 1} of {len(settings.steps)} ({100 * self.weight:g} %)"
+
     def fits(self, settings: CanarySettings) -> bool:
         """Whether the settings, which may have changed since, still have this step."""
         if self.stage not in ("step", "paused_inconclusive") or not self.weight:
