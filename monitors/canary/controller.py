@@ -5,6 +5,7 @@ the table and does what is left to do.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections import Counter
@@ -18,20 +19,22 @@ from gateway.errors import GatewayError, InvalidRequestError, RolloutRefusedErro
 from gateway.rollout import Row
 from gateway.types import Risk
 from gateway.v1 import record_pb2
-from monitors.canary.course import Course, baseline, course
+from monitors.canary.course import Course
 from monitors.canary.decide import decide
 from monitors.canary.facts import Facts
 from monitors.canary.hooks import Hooks
 from monitors.canary.orders import Action, ordered
-from monitors.canary.reading import roles
+from monitors.canary.runs import Runs
 from monitors.canary.state import State, Transition
-from monitors.canary.store import Logged, NotLeadingError, Opened, Store, wall
+from monitors.canary.store import Logged, NotLeadingError, Store, wall
 from monitors.canary.table import InForce, Table
 from monitors.effects.ledger import Ledger
 from monitors.replayer import Compared
 
 TURN = 1.0
 """Seconds between two turns without evidence: leases, clocks and the table want looking at, too."""
+LEAST = 0.05
+"""Seconds between two turns in any case."""
 LEAD = 15.0
 """Seconds for which one controller decides; it renews that each turn."""
 NOTED = 10.0
@@ -62,22 +65,23 @@ class Controller:
         holder: str = "canary",
         process: str = "",
     ) -> None:
-        self.courses: dict[str, Course] = {}
         self.counted: Counter[tuple[str, str, str]] = Counter()
         """Transitions by defense, decision and reason, since this process began."""
         self.problem = ""
         """Why the last turn came to nothing, in words; empty where it did not."""
-        self._plans = {plan.defense: plan for plan in plans}
-        self._measures = measures
-        self._ledger = ledger
+        self._process = process or secrets.token_hex(8)
+        self._runs = Runs(
+            {plan.defense: plan for plan in plans}, measures, ledger, store, saved, clock, self._process
+        )
         self._store = store
         self._table = table
-        self._saved = saved
         self._hooks = hooks or Hooks()
         self._clock = clock
         self._holder = holder
-        self._process = process or secrets.token_hex(8)
         self._leading = False
+        self._lead_until = 0.0
+        self._inforce: InForce | None = None
+        self._read_at = 0.0
         self._noted = 0.0
         self._news = asyncio.Event()
         self._turning = asyncio.Lock()
@@ -90,7 +94,12 @@ class Controller:
     @property
     def plans(self) -> Mapping[str, Plan]:
         """By defense."""
-        return self._plans
+        return self._runs.plans
+
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """The latest run of each defense."""
+        return self._runs.courses
 
     def now(self) -> float:
         """Unix seconds."""
@@ -113,7 +122,7 @@ class Controller:
         for one in record.defenses:
             run = self.courses.get(one.defense)
             if run is not None and not record.replay_of and one.epoch == run.opened.epoch:
-                run.tally.heard(name for name in scores if name in self._measures)
+                run.tally.heard(name for name in scores if name in self._runs.measures)
         self._news.set()
 
     def compared(self, compared: Compared) -> None:
@@ -147,25 +156,55 @@ class Controller:
         """Note what was counted, and let webhooks go."""
         if self._leading:
             for run in self.courses.values():
-                self._store.note(self._process, run.opened.run, run.note(), self.now())
+                with contextlib.suppress(NotLeadingError):
+                    self._store.note(self._process, run.opened.run, run.note(), self.now())
         await self._hooks.aclose()
 
     async def turn(self) -> None:
-        """One look at everything: lead or follow, finish what was begun, decide."""
+        """One look at everything: lead or follow, finish what was begun, decide. Raises GatewayError."""
         async with self._turning:
-            leads = self._store.lead(self._process, LEAD, self.now())
-            if not leads or not self._leading:
-                self._leading = leads
-                self._load()
-            if not leads:
+            if not self._lead():
                 return
-            inforce = await self._table.read()
-            for plan in self._plans.values():
-                self._prepare(plan, inforce)
-            for run in self.courses.values():
-                if not run.state.ended or run.pending is not None:
-                    await self._advance(run, inforce)
+            inforce = await self._read()
+            problems = []
+            for plan in self.plans.values():
+                try:
+                    await self._look_after(plan, inforce)
+                except NotLeadingError:
+                    self._leading = False
+                    return
+                except GatewayError as error:
+                    # One defense that is stuck stops no other; the table may have moved on, so it is read.
+                    problems.append(f"{plan.defense}: {error}")
+                    inforce = await self._read(anew=True)
             self._note()
+            if problems:
+                raise UpstreamError("; ".join(problems))
+
+    def _lead(self) -> bool:
+        now = self.now()
+        if self._leading and now < self._lead_until - LEAD * 2 / 3:
+            return True
+        leads = self._store.lead(self._process, LEAD, now)
+        if not leads or not self._leading:
+            self._runs.load()
+        self._leading, self._lead_until = leads, now + LEAD
+        return leads
+
+    async def _read(self, anew: bool = False) -> InForce:
+        """The table, at most a turn old."""
+        if anew or self._inforce is None or abs(self.now() - self._read_at) >= TURN:
+            self._inforce, self._read_at = await self._table.read(), self.now()
+        return self._inforce
+
+    async def _look_after(self, plan: Plan, inforce: InForce) -> None:
+        ending = self._runs.prepare(plan, inforce)
+        if ending is not None:
+            after = State("invalid", ending.state.step, 0.0, self.now())
+            self._intend(ending, Transition("invalidate", "configuration", ending.state, after))
+        run = self.courses[plan.defense]
+        if not run.state.ended or run.pending is not None:
+            await self._advance(run, inforce)
 
     async def order(
         self, defense: str, action: Action, actor: str, words: str, override: bool = False
@@ -173,16 +212,18 @@ class Controller:
         """Do what an operator says. Raises InvalidRequestError, RolloutRefusedError or UpstreamError."""
         async with self._turning:
             now = self.now()
-            plan = self._plans.get(defense)
+            plan = self.plans.get(defense)
             if plan is None:
-                known = ", ".join(self._plans) or "none; say `rollout: canary` in the entry of a defense"
+                known = ", ".join(self.plans) or "none; say `rollout: canary` in the entry of a defense"
                 raise InvalidRequestError(f"{defense!r} is no canary; known: {known}", "defense")
-            if not self._store.lead(self._process, LEAD, now):
+            if not self._lead():
                 raise NotLeadingError("another controller decides; ask that one")
-            inforce = await self._table.read()
+            inforce = await self._read(anew=True)
             if action == "start":
-                self._reopen(plan, inforce, override)
-            run = self.courses[defense]
+                self._runs.reopen(plan, inforce, override)
+            run = self.courses.get(defense)
+            if run is None:
+                raise RolloutRefusedError(f"{defense} was never tried; start it")
             transition = ordered(run.state, plan.settings, action, now)
             self._intend(run, transition, actor, words)
             await self._settle(run, inforce)
@@ -190,116 +231,35 @@ class Controller:
 
     def history(self, defense: str) -> list[Logged]:
         """All transitions of a defense, the oldest first."""
-        runs = [one.run for one in self._store.runs() if one.defense == defense]
-        return [logged for run in runs for logged in self._store.history(run)]
+        runs = self._runs.history_of(defense)
+        return [logged for opened in runs for logged in self._store.history(opened.run)]
 
     def leader(self) -> str:
         """Who decides; empty for nobody."""
         return self._store.leader(self.now())
 
     async def _wait(self) -> None:
-        try:
+        await asyncio.sleep(LEAST)  # evidence comes in bursts
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TURN):
                 await self._news.wait()
-        except TimeoutError:
-            return
         self._news.clear()
-
-    def _load(self) -> None:
-        latest = {one.defense: one for one in self._store.runs()}
-        for plan in self._plans.values():
-            if plan.defense in latest:
-                self.courses[plan.defense] = self._course(plan, latest[plan.defense])
-
-    def _course(self, plan: Plan, opened: Opened) -> Course:
-        return course(
-            plan,
-            opened,
-            self._store.history(opened.run),
-            self._store.noted(opened.run),
-            list(self._measures),
-            roles(self._measures, plan.risk, plan.settings),
-        )
-
-    def _prepare(self, plan: Plan, inforce: InForce) -> None:
-        """A run for every plan; one of another configuration ends."""
-        run = self.courses.get(plan.defense)
-        if run is None:
-            self._open(plan, inforce)
-            return
-        fits = run.opened.digest == plan.digest and run.state.fits(plan.settings)
-        if fits or run.state.ended:
-            if run.opened.digest != plan.digest:
-                self._open(plan, inforce)
-            return
-        after = State("invalid", run.state.step, 0.0, self.now())
-        self._intend(run, Transition("invalidate", "configuration", run.state, after))
-
-    def _open(self, plan: Plan, inforce: InForce) -> None:
-        row = inforce.rows.get(plan.defense)
-        if row is None:
-            raise UpstreamError(
-                f"the gateway has no defense {plan.defense!r}; start it with the same configuration"
-            )
-        self._saved()
-        opened = self._store.open(
-            self._process,
-            plan.defense,
-            plan.digest,
-            row.epoch + 1,
-            baseline(self._ledger(), plan.defense),
-            self.now(),
-        )
-        self.courses[plan.defense] = self._course(plan, opened)
-
-    def _reopen(self, plan: Plan, inforce: InForce, override: bool) -> None:
-        """A new run where the last one has ended, if nothing speaks against it."""
-        run = self.courses.get(plan.defense)
-        if run is None or run.state.ended:
-            if not override:
-                self._check_past(plan)
-            self._open(plan, inforce)
-
-    def _check_past(self, plan: Plan) -> None:
-        for opened in self._store.runs():
-            if opened.defense != plan.defense or not (history := self._store.history(opened.run)):
-                continue
-            last = history[-1]
-            if last.transition.after.stage != "rolled_back":
-                continue
-            if opened.digest == plan.digest:
-                raise RolloutRefusedError(
-                    f"this configuration of {plan.defense} ({plan.digest}) was rolled back in run "
-                    f"{opened.run} ({last.transition.reason} {last.transition.about}); change it, or override"
-                )
-            left = last.at + plan.settings.cool_down - self.now()
-            if left > 0:
-                raise RolloutRefusedError(
-                    f"{plan.defense} was rolled back; it cools down for {left:.0f} s more; wait, or override"
-                )
 
     async def _advance(self, run: Course, inforce: InForce) -> None:
         if run.pending is not None:
             await self._settle(run, inforce)
-            inforce = await self._table.read()
+            inforce = await self._read(anew=True)
         now = self.now()
         moved = await self._kept(run, inforce, now)
         killed = run.plan.defense in inforce.killed
-        facts = run.look(self._ledger(), now, inforce.offered, killed, moved)
-        if run.state.stage == "draft" and self._cooling(run.plan):
+        facts = run.look(self._runs.ledger(), now, inforce.offered, killed, moved)
+        if run.state.ended or (run.state.stage == "draft" and self._runs.cooling(run.plan)):
             return
         transition = decide(run.state, run.plan.settings, facts, now)
         if transition is not None:
             self._intend(run, transition, facts=facts)
             await self._settle(run, inforce)
-
-    def _cooling(self, plan: Plan) -> bool:
-        try:
-            self._check_past(plan)
-        except RolloutRefusedError as error:
-            self.problem = str(error)
-            return True
-        return False
+            self._inforce = None
 
     async def _kept(self, run: Course, inforce: InForce, now: float) -> bool:
         """Renew the lease, put back what fell with it, and tell whether somebody else changed the row."""
@@ -318,7 +278,7 @@ class Controller:
             return False
         # Without a lease at weight 0 is what the gateway itself makes of a canary that nobody watched.
         fallen = run.leased and row.mode == "canary" and not row.weight and not held
-        if fallen and now - run.renewed > lease:
+        if fallen and now - run.renewed > lease + inforce.grace and run.state.held != "table":
             await self._apply(run, inforce, "its controller is back")
             return False
         return True
@@ -346,7 +306,7 @@ class Controller:
         if not pending.applied:
             await self._fit(run, inforce, pending)
             self._store.mark(self._process, pending, "applied", self.now())
-        self._saved()
+        self._runs.saved()
         self._store.note(self._process, run.opened.run, run.note(), self.now())
         self._store.mark(self._process, pending, "done", self.now())
         run.pending = None

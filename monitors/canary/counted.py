@@ -1,7 +1,8 @@
 """Counted: what the ledger counts of one defense, from the begin of its run on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -74,7 +75,7 @@ class Counted:
     def harm(self, tolerance: float) -> Array:
         """For each measure the log e-value against "the ratio is at most the tolerance"."""
         live = ratio.harm(self._violations(0), tolerance)
-        return _mixed(live, paired.harm(self._paired, tolerance), REPLAYED)
+        return self._with_pairs(live, lambda pairs: paired.harm(pairs, tolerance))
 
     def unharmed(self, margins: Sequence[float], rare: float) -> Array:
         """For each measure the log e-value against "the ratio is at least the margin, and the rate of
@@ -82,9 +83,8 @@ class Counted:
         known, counts = np.asarray(margins, np.float64), self._violations(2)
         found = np.zeros(len(known))
         for margin in set(margins):
-            value = _mixed(
-                ratio.noninferior(counts, margin), paired.noninferior(self._paired, margin), REPLAYED
-            )
+            live = ratio.noninferior(counts, margin)
+            value = self._with_pairs(live, partial(paired.noninferior, margin=margin))
             found = np.where(known == margin, value, found)
         return _mixed(found, self._rarer(rare), RARE) if rare else found
 
@@ -110,9 +110,9 @@ class Counted:
     def _violations(self, column: int) -> Violations:
         return Violations(self.weights, self.table[:, 1, :, column].T, self.table[:, 0, :, column].T)
 
-    @property
-    def _paired(self) -> Pairs:
-        return Pairs.of(*self.pairs.T)
+    def _with_pairs(self, live: Array, bet: Callable[[Pairs], Array]) -> Array:
+        replayed = bet(Pairs.of(*self.pairs.T)) if self.pairs.any() else np.zeros(len(live))
+        return _mixed(live, replayed, REPLAYED)
 
     def _rarer(self, rare: float) -> Array:
         # A bet on lower rates than `rare`, spread evenly over all of them: exact at any size.

@@ -51,7 +51,7 @@ class Course:
     pending: Logged | None = None
     renewed: float = 0.0
     heard: float = 0.0
-    offered: int = 0
+    offered: int = -1
     counted: int = 0
 
     @property
@@ -92,8 +92,9 @@ class Course:
 
     def look(self, ledger: Ledger, now: float, offered: int, killed: bool, moved: bool) -> Facts:
         """The facts now; offered: records that the gateway has offered so far."""
-        if self.tally.exchanges != self.counted:
+        if self.tally.exchanges != self.counted or self.offered < 0:
             self.counted, self.heard, self.offered = self.tally.exchanges, now, offered
+        self.offered = min(self.offered, offered)  # a gateway that was restarted begins at 0
         readings = self.readings.read(
             Counted.of(ledger, self.plan.defense).since(self.baseline), self.state.step
         )
@@ -129,8 +130,9 @@ def course(
     noted: bytes,
     measures: Sequence[str],
     roles: Mapping[str, Role],
+    now: float,
 ) -> Course:
-    """The run as it was left."""
+    """The run as it was left, for a process that begins at `now`."""
     state = history[-1].transition.after if history else State(since=opened.opened)
     baseline = msgspec.json.decode(opened.baseline, type=Baseline)
     counts = baseline.counts if baseline.measures == list(measures) else Saved([], [], [])
@@ -140,7 +142,7 @@ def course(
         state,
         Readings(measures, roles, plan.settings),
         Counted.restored(counts, len(measures)),
-        heard=state.since,
+        heard=now,
     )
     if noted:
         note = msgspec.json.decode(noted, type=Note)
