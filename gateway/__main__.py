@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from gateway.commands import (
     calibrate,
+    canary,
     check,
     defenses,
     demo,
@@ -31,6 +32,7 @@ COMMANDS = (
     validate,
     rollout,
     effects,
+    canary,
     defenses,
     check,
     fetch,

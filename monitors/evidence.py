@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client.registry import Collector
@@ -34,6 +34,8 @@ class Evidence:
         self.effects = Effects(list(self.measures))
         self.drift = Drift(list(self.measures))
         self.folded = 0
+        self.heard: Callable[[record_pb2.Record, Mapping[str, float]], object] | None = None
+        """Told of each record whose scores were folded."""
         self.began = time.time()
         self._file = file
         self._changed = False
@@ -50,6 +52,8 @@ class Evidence:
                 log.warning("drift: %s", told(alarm))
             if any(score.violation for score in observation.scores):
                 self.effects.look()
+            if self.heard is not None:
+                self.heard(record, scores)
 
     def collectors(self, names: Names) -> list[Collector]:
         """The matrix, and how near each detector is to an alarm, as series."""

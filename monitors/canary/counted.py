@@ -14,7 +14,7 @@ from monitors.effects.paired import Pairs
 from monitors.effects.ratio import Violations
 from monitors.effects.srm import Split
 
-REPLAYED = 0.2
+REPLAYED = 0.05
 """Part of the stake on replays, the rest on live traffic; fixed before either has spoken."""
 RARE = 0.1
 """Part of the stake on "violations are rare", the rest on "no more than without"."""
@@ -90,22 +90,23 @@ class Counted:
 
     def mismatch(self) -> list[float]:
         """For each measure the log e-value against "units came to the arms as they were drawn"."""
+        units, weights = self.table[..., 1].transpose(2, 0, 1).astype(int).tolist(), self.weights.tolist()
         return [
             srm.log_evalue(
-                Split(float(weight), int(arms[1]), int(arms[0]))
-                for weight, arms in zip(self.weights, self.table[:, :, place, 1], strict=True)
-                if arms.any()
+                Split(weight, treated, control)
+                for weight, (control, treated) in zip(weights, steps, strict=True)
+                if control or treated
             )
-            for place in range(self.table.shape[2])
+            for steps in units
         ]
 
-    def units(self, place: int, arm: int) -> int:
-        """Units of one arm that were scored."""
-        return int(self.table[:, arm, place, 1].sum())
+    def units(self, arm: int) -> list[int]:
+        """For each measure the units of one arm that were scored."""
+        return [int(count) for count in self.table[:, arm, :, 1].sum(0)]
 
-    def violations(self, place: int, arm: int) -> int:
-        """Units of one arm whose first eligible exchange was a violation."""
-        return int(self.table[:, arm, place, 2].sum())
+    def violations(self, arm: int) -> list[int]:
+        """For each measure the units of one arm whose first eligible exchange was a violation."""
+        return [int(count) for count in self.table[:, arm, :, 2].sum(0)]
 
     def _violations(self, column: int) -> Violations:
         return Violations(self.weights, self.table[:, 1, :, column].T, self.table[:, 0, :, column].T)

@@ -23,28 +23,33 @@ class Readings:
 
     def read(self, counted: Counted, step: int) -> tuple[Reading, ...]:
         """Every measure as it stands now, held against the margins of `step`."""
-        harm = counted.harm(self.settings.tolerance).tolist()
         margins = [self.settings.margin(step, measure) for measure in self.measures]
-        unharmed = counted.unharmed(margins, self.settings.rare).tolist()
-        mismatch = counted.mismatch()
-        found = []
-        for place, measure in enumerate(self.measures):
-            self.ever[measure] = max(harm[place], self.ever.get(measure, 0.0))
-            found.append(
-                Reading(
-                    measure,
-                    self.roles[measure],
-                    log_harm=harm[place],
-                    log_harm_ever=self.ever[measure],
-                    log_unharmed=unharmed[place],
-                    log_mismatch=mismatch[place],
-                    treated=counted.units(place, 1),
-                    control=counted.units(place, 0),
-                    treated_violations=counted.violations(place, 1),
-                    control_violations=counted.violations(place, 0),
-                )
-            )
-        return tuple(found)
+        found = readings(
+            counted, [(name, self.roles[name]) for name in self.measures], margins, self.ever, self.settings
+        )
+        self.ever |= {one.measure: one.log_harm_ever for one in found}
+        return found
+
+
+def readings(
+    counted: Counted,
+    subjects: Sequence[tuple[str, Role]],
+    margins: Sequence[float],
+    ever: Mapping[str, float],
+    settings: CanarySettings,
+) -> tuple[Reading, ...]:
+    """One reading for each measure of `counted`. subjects: their names and roles; ever: harm by name."""
+    columns = (
+        counted.harm(settings.tolerance).tolist(),
+        counted.unharmed(margins, settings.rare).tolist(),
+        counted.mismatch(),
+        *(counted.units(arm) for arm in (1, 0)),
+        *(counted.violations(arm) for arm in (1, 0)),
+    )
+    return tuple(
+        Reading(name, role, harm, max(harm, ever.get(name, 0.0)), *rest)
+        for (name, role), harm, *rest in zip(subjects, *columns, strict=True)
+    )
 
 
 def roles(measures: Mapping[str, Risk], target: Risk, settings: CanarySettings) -> dict[str, Role]:
