@@ -19,7 +19,10 @@ from monitors.v1 import canary_pb2_grpc
 from tests import gateways
 from tests.servers import running, scripted
 
-SCRIPT = [{"match": "Whom", "text": "Write to ada@example.org today."}, {"match": ".*", "text": "Gladly: ten."}]
+SCRIPT = [
+    {"match": "Whom", "text": "Write to ada@example.org today."},
+    {"match": ".*", "text": "Gladly: ten."},
+]
 RAMP = {
     "shadow": 0,
     "shadow_exchanges": 5,
@@ -49,9 +52,7 @@ async def tried(folder: Path, *defenses: dict[str, Any]) -> AsyncIterator[gatewa
     """A gateway with monitors, whose defenses may be canaries."""
     async with scripted(SCRIPT) as model:
         upstream = gateways.openai_upstream(model.http)
-        path = gateways.write_config(
-            folder, [upstream], defenses=defenses, monitors=MONITORS, replay=REPLAY
-        )
+        path = gateways.write_config(folder, [upstream], defenses=defenses, monitors=MONITORS, replay=REPLAY)
         options = ("--config", str(path), "--ready-json", "--with-parent")
         async with (
             running("gateway", "monitors", *options, patience=120),

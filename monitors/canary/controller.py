@@ -150,6 +150,10 @@ class Controller:
                 if str(error) != self.problem:
                     log.warning("canary: %s", error)
                 self.problem = str(error)
+            except Exception as error:  # whatever is wrong, the lease must not end with it
+                log.exception("canary: a turn failed")
+                self.problem = f"a turn failed ({type(error).__name__}); see the log"
+                self._leading = False  # so that the next turn begins from what is written down
             await self._wait()
 
     async def aclose(self) -> None:
@@ -251,6 +255,7 @@ class Controller:
             inforce = await self._read(anew=True)
         now = self.now()
         moved = await self._kept(run, inforce, now)
+        inforce = await self._read()
         killed = run.plan.defense in inforce.killed
         facts = run.look(self._runs.ledger(), now, inforce.offered, killed, moved)
         if run.state.ended or (run.state.stage == "draft" and self._runs.cooling(run.plan)):
@@ -259,7 +264,6 @@ class Controller:
         if transition is not None:
             self._intend(run, transition, facts=facts)
             await self._settle(run, inforce)
-            self._inforce = None
 
     async def _kept(self, run: Course, inforce: InForce, now: float) -> bool:
         """Renew the lease, put back what fell with it, and tell whether somebody else changed the row."""
@@ -332,7 +336,7 @@ class Controller:
         await self._table.apply(
             inforce.version, run.plan.defense, row, lease, self._holder, reason[:500], redraw
         )
-        run.renewed = self.now()
+        run.renewed, self._inforce = self.now(), None
 
     def _tell(self, run: Course, logged: Logged) -> None:
         transition = logged.transition

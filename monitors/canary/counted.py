@@ -53,12 +53,11 @@ class Counted:
     @classmethod
     def restored(cls, saved: Saved, measures: int) -> "Counted":
         """Counts that were written down; none, of `measures` measures, where they are of other measures."""
-        weights = np.array(saved.weights, np.float64)
-        table = np.array(saved.table, np.float64).reshape(len(weights), 2, -1, len(_COLUMNS))
-        pairs = np.array(saved.pairs, np.float64).reshape(-1, 4)
-        if len(pairs) != measures:
-            return cls(np.empty(0), np.empty((0, 2, measures, len(_COLUMNS))), np.zeros((measures, 4)))
-        return cls(weights, table.reshape(len(weights), 2, measures, len(_COLUMNS)), pairs)
+        weights, pairs = np.array(saved.weights, np.float64), np.array(saved.pairs, np.float64)
+        if pairs.shape != (measures, 4):
+            weights, pairs = np.empty(0), np.zeros((measures, 4))
+        shape = len(weights), 2, measures, len(_COLUMNS)
+        return cls(weights, np.array(saved.table if len(weights) else [], np.float64).reshape(shape), pairs)
 
     def saved(self) -> Saved:
         """To write down."""

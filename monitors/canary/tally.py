@@ -54,7 +54,7 @@ class Tally(msgspec.Struct):
         self.failed += failed
         self.time(one.seconds, settings)
         if len(self.units) < floor:
-            self.units.add(record.unit_hash[:8].hex())
+            self.units.add(record.unit_hash.hex())
 
     def shadow(self, one: record_pb2.DefenseRecord, settings: CanarySettings, failed: bool) -> None:
         """Count a replay with the defense."""

@@ -15,7 +15,7 @@ from monitors.canary.store import SqliteStore
 from monitors.canary.table import InForce
 from monitors.effects.effects import Effects
 from monitors.effects.observation import Assignment, Observation, Score
-from tests.rollouts import signs
+from tests.rollouts import signs, unit
 
 MEASURES = {"leak": "privacy", "refusal": "utility"}
 STEPS = (
@@ -76,9 +76,7 @@ class SwitchboardTable:
         rollout = self.switchboard.rollout
         rows = {name: replace(row, lease=None) for name, row in rollout.rows.items()}
         holders = {name: row.lease.holder for name, row in rollout.rows.items() if row.lease}
-        return InForce(
-            rollout.version, rows, holders, rollout.killed, self.offered, self.switchboard.grace
-        )
+        return InForce(rollout.version, rows, holders, rollout.killed, self.offered, self.switchboard.grace)
 
     async def apply(
         self, expected: int, defense: str, row: Row, lease: float, holder: str, reason: str, redraw: bool
@@ -150,7 +148,7 @@ class World:
 
     def arm(self, number: int) -> bool:
         """Whether a unit has the defense."""
-        return "new" in self.switchboard.arm(number.to_bytes(16), frozenset()).on
+        return "new" in self.switchboard.arm(unit(number), frozenset()).on
 
     def traffic(
         self, controller: Controller, count: int, rate: float = 0.2, harm: float = 1.0, scored: bool = True
@@ -165,7 +163,7 @@ class World:
             hit = (self.count * 0.6180339887) % 1 < chance
             record = record_pb2.Record(
                 exchange_id=f"e{self.count}",
-                unit_hash=self.count.to_bytes(16),
+                unit_hash=unit(self.count),
                 outcome=record_pb2.OUTCOME_COMPLETED,
                 defenses=[
                     record_pb2.DefenseRecord(

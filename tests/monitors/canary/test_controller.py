@@ -138,8 +138,9 @@ async def test_a_kill_switch_keeps_it_where_it_is(world: World) -> None:
 async def test_silence_under_traffic_holds_and_then_ends_it(world: World) -> None:
     controller = world.controller("one")
     await controller.turn()
-    world.traffic(controller, 100)
+    world.traffic(controller, 30)
     await controller.turn()
+    assert world.row.weight == 0.25
     seen = []
     for _ in range(50):
         world.table.offered += 10
