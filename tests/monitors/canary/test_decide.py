@@ -64,7 +64,7 @@ class Ramp(RuleBasedStateMachine):
             return
         assert transition.before == self.state
         if transition.decision in ("advance", "promote"):
-            assert not (facts.silent or facts.killed or facts.moved)
+            assert (facts.silent, facts.killed, facts.moved) == (False, False, False)
             assert not self.state.paused
             harmed = {one.measure for one in facts.readings if one.role != "dry_run"}
             assert not harmed & set(facts.stale)
@@ -186,10 +186,9 @@ def test_without_proof_the_last_step_asks_a_person_and_others_go_on() -> None:
     given_up = decide(step(0), RULES, missing, 1000.0)
     assert given_up is not None
     assert (given_up.after.stage, given_up.reason) == ("paused_inconclusive", "missing")
-    suspicious = Facts(
-        (Reading("refusal", "guard", 3.2, 3.2, -1, 0, 99, 99), *(Reading(n, "guard", treated=9, control=9) for n in "abc")),
-        50, 25, 10,
-    )  # fmt: skip
+    others = (Reading(name, "guard", treated=9, control=9) for name in "abc")
+    looks_bad = Reading("refusal", "guard", 3.2, 3.2, -1, 0, 99, 99)
+    suspicious = Facts((looks_bad, *others), 50, 25, 10)
     assert decide(step(0), RULES, suspicious, 1000.0) is None, "more evidence first"
     asked = decide(step(0), RULES, suspicious, 4000.0)
     assert asked is not None
