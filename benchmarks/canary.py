@@ -6,6 +6,7 @@ The rules, readings and counts are those of `monitors.canary`; only traffic and 
 """
 
 import argparse
+import itertools
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +43,8 @@ class Block:
     units: Array
     firsts: Array
     violations: Array
-    treated: int
+    treated: Sequence[int]
+    """Users of the exchanges with the defense."""
 
 
 Traffic = Callable[[float, float], Block]
@@ -61,7 +63,7 @@ class Run:
     exposed: int = 0
     begun: int = 0
     begun_exposed: int = 0
-    units: int = 0
+    units: set[int] = field(default_factory=set)
     last: float = 0.0
 
     @property
@@ -74,20 +76,23 @@ class Run:
         transition = decide(self.state, settings, self.facts, now)
         if transition is not None:
             self.last, self.state = self.state.weight, transition.after
-            self.begun, self.begun_exposed, self.units = self.exchanges, self.exposed, 0
+            self.begun, self.begun_exposed, self.units = self.exchanges, self.exposed, set()
 
     def draw(self, table: Array, now: float) -> None:
         """Add the next exchanges to the counts of the present weight, `(2, measures, 3)`."""
         block = self.traffic(self.state.weight, now / DAY)
         for column, counts in enumerate((block.firsts, block.units, block.violations)):
             table[..., column] += counts
-        self.exchanges, self.exposed = self.exchanges + BLOCK, self.exposed + block.treated
-        self.units += int(block.units[1].max())
+        self.exchanges, self.exposed = self.exchanges + BLOCK, self.exposed + len(block.treated)
+        if len(self.units) < 1000:  # more than any floor
+            self.units.update(block.treated)
 
     def learn(self, found: tuple[Reading, ...]) -> None:
         """Take the readings of this look."""
         self.ever = {one.measure: one.log_harm_ever for one in found}
-        self.facts = Facts(found, self.exchanges - self.begun, self.exposed - self.begun_exposed, self.units)
+        self.facts = Facts(
+            found, self.exchanges - self.begun, self.exposed - self.begun_exposed, len(self.units)
+        )
 
 
 def canaries(traffics: Iterable[Traffic], settings: CanarySettings = SETTINGS) -> list[Run]:
@@ -134,12 +139,13 @@ def fresh(seed: int, ratios: Sequence[float]) -> Traffic:
     rng = np.random.default_rng(seed)
     bases = np.array(BASES)
     rates = np.stack([bases, bases * np.array(ratios)])
+    numbers = itertools.count()
 
     def block(weight: float, day: float) -> Block:
         treated = int(rng.binomial(BLOCK, weight))
         units = np.array([[BLOCK - treated] * len(BASES), [treated] * len(BASES)])
         hits = rng.binomial(units, rates).astype(float)
-        return Block(units.astype(float), hits, hits, treated)
+        return Block(units.astype(float), hits, hits, list(itertools.islice(numbers, treated)))
 
     return block
 
@@ -172,7 +178,7 @@ def sticky(seed: int, users: int = 20_000) -> Traffic:
             for user in hit[~violated[hit, measure]]:
                 firsts[int(places[user] < weight), measure] += 1
             violated[hit, measure] = True
-        return Block(units, firsts, violations, int((places[who] < weight).sum()))
+        return Block(units, firsts, violations, who[places[who] < weight].tolist())
 
     return block
 

@@ -91,9 +91,9 @@ async def until(gateway: gateways.Gateway, *stages: str, patience: float = 150) 
                 for question in QUESTIONS
             ]
             await asyncio.gather(*(gateways.post(gateway.chat, chat) for chat in chats))
-            (canary,) = (await canaries(gateway)).canaries
-            if canary.state.stage in stages:
-                return canary
+            for canary in (await canaries(gateway)).canaries:
+                if canary.state.stage in stages:
+                    return canary
 
 
 async def history(gateway: gateways.Gateway, defense: str) -> list[dict[str, Any]]:

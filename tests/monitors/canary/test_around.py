@@ -143,7 +143,10 @@ def test_disagreements_are_told_by_label_and_kind() -> None:
         live = record_pb2.Record(
             exchange_id=f"e{number}",
             stratum="m/latin/short",
-            defenses=[verdict("old", gateway_pb2.ACTION_FLAG, "attack"), verdict("off", 3, on=False)],
+            defenses=[
+                verdict("old", gateway_pb2.ACTION_FLAG, "attack"),
+                verdict("off", gateway_pb2.ACTION_BLOCK, on=False),
+            ],
         )
         would = gateway_pb2.ACTION_BLOCK if blocks else gateway_pb2.ACTION_FLAG
         table.add(live, verdict("new", would, "phrase"))
@@ -177,8 +180,8 @@ def test_the_time_to_a_proof_is_told_by_formula() -> None:
     state = State("step", 0, 0.01, 0.0)
     told = prospect(state, settings, found, 100.0)
     assert told is not None
-    # The design measured 14,000 exchanges at the median for a rate of 2 % at 1 % and a margin of 3.
-    assert told.exchanges == pytest.approx(14_000, rel=0.5)
+    # The design measured 14,000 at the median and 30,000 at the 80th percentile for this rate and margin.
+    assert 14_000 < (told.exchanges or 0) < 30_000
     assert told.seconds == pytest.approx((told.exchanges or 0) / 10)
     assert prospect(State("full"), settings, found, 100.0) is None
 

@@ -47,8 +47,7 @@ class Ramp(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.state, self.now = State(), 0.0
-        self.highest, self.ended = 0.0, False
-        self.problem = False
+        self.last, self.ended = self.state, False
 
     def take(self, after: State) -> None:
         assert after.weight in (0.0, self.state.weight) or after.weight > self.state.weight
@@ -93,7 +92,7 @@ class Ramp(RuleBasedStateMachine):
 
 
 def test_whatever_comes_the_rules_hold() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Ramp, settings=settings(max_examples=150, stateful_step_count=25, deadline=None, derandomize=True)
     )
 
