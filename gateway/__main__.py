@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from gateway.commands import (
     calibrate,
+    canary,
     check,
     defenses,
     demo,
@@ -35,6 +36,7 @@ COMMANDS = (
     rollout,
     effects,
     report,
+    canary,
     defenses,
     check,
     fetch,

@@ -31,6 +31,7 @@ EXTRAS = {
 }
 MAY_BE_OFF = "may_be_off"
 _Settings = TypeVar("_Settings")
+ROLLOUT = "rollout"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -178,7 +179,7 @@ class Config:
 
     def monitors(self) -> tuple[Any, ...]:
         """The configured monitors (objects with `measure` and `score`)."""
-        return tuple(build(_without_rate(entry), "score") for entry in self.monitor_entries)
+        return tuple(build(entry.without("rate"), "score") for entry in self.monitor_entries)
 
     def rates(self) -> tuple[float | None, ...]:
         """For each of them the share of exchanges that it scores, where `rate` says so."""
@@ -243,12 +244,11 @@ def convert(entry: Entry, options: Mapping[str, Any], target: type) -> Any:
 
 
 def _layer(entry: Entry) -> Layer:
-    name, mode = entry.options.get("name"), entry.options.get("mode", "enforce")
+    name, mode = entry.options.get("name"), _mode(entry)
     fuse = entry.options.get("fuse", True)
     if not isinstance(fuse, bool):
         raise entry.error(f"must be true or false, not {fuse!r}", "fuse")
-    mode = _off(mode)
-    own = entry.without("name", "mode", "weight", "holdback", "fuse")
+    own = entry.without("name", "mode", "weight", "holdback", "fuse", ROLLOUT)
     defense = cast("Defense", build(own, "__call__"))
     for attribute in ("risk", "labels"):
         if not hasattr(defense, attribute):
@@ -292,11 +292,6 @@ def _names(entry: Entry, key: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _without_rate(entry: Entry) -> Entry:
-    options = {key: value for key, value in entry.options.items() if key != "rate"}
-    return dataclasses.replace(entry, options=options)
-
-
 def _rate(entry: Entry) -> float | None:
     rate = entry.options.get("rate")
     if rate is not None and (
@@ -304,6 +299,16 @@ def _rate(entry: Entry) -> float | None:
     ):
         raise entry.error(f"must be above 0 and at most 1, not {rate!r}", "rate")
     return rate
+
+
+def _mode(entry: Entry) -> object:
+    """What `mode` says; a canary with a controller begins in shadow."""
+    if ROLLOUT not in entry.options:
+        return _off(entry.options.get("mode", "enforce"))
+    for key in ("mode", "weight", "holdback"):
+        if key in entry.options:
+            raise entry.error(f"`{ROLLOUT}` decides it; leave it out, or leave out `{ROLLOUT}`", key)
+    return "shadow"
 
 
 def _off(value: object) -> object:

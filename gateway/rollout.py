@@ -124,6 +124,7 @@ def changed(rollout: Rollout, change: Change, may_be_off: frozenset[str], now: f
         row = _kept(wanted, rollout.rows[defense])
         _check_row(place, row, rollout.rows[defense])
         _check_allowed(place, defense, row, rollout, change.redraw, may_be_off)
+        _check_free(place, defense, rollout.rows[defense].lease, change.holder, now)
         rows[defense] = replace(row, lease=lease if row.mode == "canary" else None)
     for defense in change.reset:
         present = rollout.rows[defense]
@@ -232,6 +233,15 @@ def _check_allowed(
         raise RolloutRefusedError(
             f"{place}: another salt or epoch draws anew which users have {defense}, who would notice; "
             "set `redraw` if that is wanted"
+        )
+
+
+def _check_free(place: str, defense: str, lease: Lease | None, holder: str, now: float) -> None:
+    """Whoever wants a lease waits for the end of another's; a change without one is a person's word."""
+    if lease is not None and holder not in ("", lease.holder) and now <= lease.until:
+        raise RolloutRefusedError(
+            f"{place}: {defense} is leased to {lease.holder!r} for {lease.until - now:.0f} s more; wait, or "
+            "change it without a lease"
         )
 
 

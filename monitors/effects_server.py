@@ -15,6 +15,8 @@ from gateway.servers.grpc import bind
 from gateway.servers.status import public_message, status_of
 from gateway.servers.token import Token
 from gateway.wire import RISK_TO_PROTO
+from monitors.canary.controller import Controller
+from monitors.canary.service import CanaryServicer
 from monitors.effects import cell as cells
 from monitors.effects.cell import Cell
 from monitors.effects.drift import Alarm, Statistic
@@ -23,8 +25,8 @@ from monitors.effects.joint import Interaction, Sides
 from monitors.effects.ledger import Column, Counts
 from monitors.effects.prospect import violations_needed
 from monitors.evidence import Evidence
+from monitors.v1 import canary_pb2_grpc, effects_pb2_grpc
 from monitors.v1 import effects_pb2 as pb
-from monitors.v1 import effects_pb2_grpc
 
 EFFECTS_SOCKET = "effects.sock"
 SECONDS = 5.0
@@ -282,11 +284,16 @@ def _alarm(alarm: Alarm) -> pb.Alarm:
 
 
 @asynccontextmanager
-async def effects_server(evidence: Evidence, socket: Path, token: str) -> AsyncIterator[None]:
-    """Serve on `socket` (mode 0600) for as long as the context lasts."""
+async def effects_server(
+    evidence: Evidence, socket: Path, token: str, controller: Controller | None = None
+) -> AsyncIterator[None]:
+    """Serve on `socket` (mode 0600) for as long as the context lasts; CanaryService where there is one."""
     claim_socket(socket)
-    server = grpc.aio.server()
-    effects_pb2_grpc.add_EffectsServiceServicer_to_server(EffectsServicer(evidence, Token(token)), server)  # type: ignore[no-untyped-call]
+    server, checked = grpc.aio.server(), Token(token)
+    effects_pb2_grpc.add_EffectsServiceServicer_to_server(EffectsServicer(evidence, checked), server)  # type: ignore[no-untyped-call]
+    if controller is not None:
+        canaries = CanaryServicer(controller, checked)
+        canary_pb2_grpc.add_CanaryServiceServicer_to_server(canaries, server)  # type: ignore[no-untyped-call]
     bind(server, f"unix:{socket}", "run")
     socket.chmod(0o600)
     await server.start()

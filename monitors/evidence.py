@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client.registry import Collector
@@ -52,6 +52,8 @@ class Evidence:
         # The scrape is served on a thread of its own, and must not meet a table that grows.
         self._lock = threading.Lock()
         self.folded = 0
+        self.heard: Callable[[record_pb2.Record, Mapping[str, float]], object] | None = None
+        """Told of each record whose scores were folded."""
         self.began = time.time()
         self.last: float | None = None
         """When something was folded, in seconds."""
@@ -67,17 +69,22 @@ class Evidence:
             if one.risk in RISK_FROM_PROTO and len(self.targets) < MAX_DEFENSES:
                 self.targets[one.defense] = RISK_FROM_PROTO[one.risk]
         with self._lock:
-            self._fold(observation)
+            counted = self._fold(observation)
+        if counted and self.heard is not None:
+            self.heard(record, scores)
 
-    def _fold(self, observation: Observation) -> None:
-        if new := self.effects.fold(observation):
-            self.folded += 1
-            self.last = time.time()
-            self._changed = True
-            for alarm in self.drift.fold(observation, new):
-                log.warning("drift: %s", told(alarm))
-            if any(score.violation for score in observation.scores):
-                self.effects.look()
+    def _fold(self, observation: Observation) -> bool:
+        new = self.effects.fold(observation)
+        if not new:
+            return False
+        self.folded += 1
+        self.last = time.time()
+        self._changed = True
+        for alarm in self.drift.fold(observation, new):
+            log.warning("drift: %s", told(alarm))
+        if any(score.violation for score in observation.scores):
+            self.effects.look()
+        return True
 
     def joined(
         self, record: record_pb2.Record, defenses: tuple[str, str], arms: Sequence[Mapping[str, float]]

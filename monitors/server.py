@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
+from gateway.canary_settings import Plan
 from gateway.config import Keep
 from gateway.effects_settings import EffectsSettings
 from gateway.errors import ConfigError
@@ -24,13 +25,16 @@ from gateway.replay_settings import ReplaySettings
 from gateway.resources import opened
 from gateway.v1 import record_pb2, record_pb2_grpc
 from monitors.calibration import Calibration, export
+from monitors.canary.controller import Controller
+from monitors.canary.exporter import CanaryCollector
+from monitors.canary.serving import controlling
 from monitors.comparing import Comparer
 from monitors.effects_server import EFFECTS_SOCKET, effects_server
 from monitors.evidence import EVIDENCE, SAVED_EVERY, Evidence
 from monitors.exporter import Exporter
 from monitors.keeping import Keeper
 from monitors.names import Names
-from monitors.replayer import Replayer
+from monitors.replayer import Compared, Replayer
 from monitors.scorer import AnyMonitor, Scorer, at_once, check_names, in_force
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -48,7 +52,8 @@ class Options:
     rates: by measure, the share of exchanges that it scores. keep: where exchanges are kept to be labelled.
     calibration: what is known of the errors of the measures. replay: what is run again, by the gateway behind
     `control`, whose token is `token`. effects: what counts as harm. state: the folder where the evidence is
-    kept across restarts.
+    kept across restarts. plans: the defenses that are tried by a controller, which needs `control` and
+    `state`.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -59,6 +64,7 @@ class Options:
     control: Path | None = None
     token: str = ""
     state: Path | None = None
+    plans: Sequence[Plan] = ()
 
 
 async def run_monitors(
@@ -91,14 +97,14 @@ async def run_monitors(
     with _keeper(options.keep) as keeper:
         scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper, told=evidence.told)
         comparer = Comparer(at_once(monitors), evidence, names, registry)
-        replayer = Replayer(options.replay, comparer.done, comparer.lost)
         async with (
             opened(monitors),
             contextlib.aclosing(scorer),
             _kept(evidence),
-            _told(evidence, options),
-            _replaying(replayer, options),
-            _tap(scorer, replayer, tap_socket),
+            _controlling(evidence, options, registry) as controller,
+            _told(evidence, options, controller),
+            _replaying(replayer := _replayer(options, comparer, controller), options),
+            _tap(_takers(scorer, replayer, controller), tap_socket),
         ):
             with _metrics(registry, metrics_host, metrics_port) as port:
                 stopping = _stop_signals()
@@ -107,11 +113,46 @@ async def run_monitors(
 
 
 @contextlib.asynccontextmanager
-async def _told(evidence: Evidence, options: Options) -> AsyncIterator[None]:
+async def _controlling(
+    evidence: Evidence, options: Options, registry: CollectorRegistry
+) -> AsyncIterator[Controller | None]:
+    """Try out new defenses, where there are any."""
+    if options.state is None or options.control is None:
+        yield None
+        return
+    measures = {measure.name: measure.risk for measure in evidence.measures.values()}
+    async with controlling(
+        options.plans, measures, evidence, options.state, options.control, options.token
+    ) as controller:
+        registry.register(CanaryCollector(controller))
+        evidence.heard = controller.told
+        async with _running(controller.run()):
+            yield controller
+
+
+def _replayer(options: Options, comparer: Comparer, controller: Controller | None) -> Replayer:
+    def done(compared: Compared) -> None:
+        comparer.done(compared)
+        if controller is not None:
+            controller.compared(compared)
+
+    return Replayer(options.replay, done, comparer.lost)
+
+
+def _takers(
+    scorer: Scorer, replayer: Replayer, controller: Controller | None
+) -> tuple[Callable[[record_pb2.Record], None], ...]:
+    """Who gets each record of traffic, in this order."""
+    counting = (controller.seen,) if controller is not None else ()
+    return (*counting, scorer.score, replayer.offer)
+
+
+@contextlib.asynccontextmanager
+async def _told(evidence: Evidence, options: Options, controller: Controller | None) -> AsyncIterator[None]:
     if options.state is None:
         yield
         return
-    async with effects_server(evidence, options.state / EFFECTS_SOCKET, options.token):
+    async with effects_server(evidence, options.state / EFFECTS_SOCKET, options.token, controller):
         yield
 
 
@@ -170,11 +211,10 @@ def yield_to_others() -> None:
 
 
 class TapServicer(record_pb2_grpc.TapServiceServicer):
-    """Scores each record as it arrives; while it does, gRPC's flow control holds the publisher."""
+    """Hands each record on as it arrives; while it is scored, gRPC's flow control holds the publisher."""
 
-    def __init__(self, scorer: Scorer, replayer: Replayer) -> None:
-        self._scorer = scorer
-        self._replayer = replayer
+    def __init__(self, takers: Sequence[Callable[[record_pb2.Record], None]]) -> None:
+        self._takers = takers
 
     async def Publish(  # noqa: N802 (the name is the service's)
         self,
@@ -183,8 +223,8 @@ class TapServicer(record_pb2_grpc.TapServiceServicer):
     ) -> record_pb2.PublishResponse:
         received = 0
         async for request in request_iterator:
-            self._scorer.score(request.record)
-            self._replayer.offer(request.record)
+            for take in self._takers:
+                take(request.record)
             received += 1
             # Signals and other publishers get their turn between two records.
             await asyncio.sleep(0)
@@ -192,11 +232,11 @@ class TapServicer(record_pb2_grpc.TapServiceServicer):
 
 
 @contextlib.asynccontextmanager
-async def _tap(scorer: Scorer, replayer: Replayer, path: Path) -> AsyncIterator[None]:
+async def _tap(takers: Sequence[Callable[[record_pb2.Record], None]], path: Path) -> AsyncIterator[None]:
     _prepare_directory(path.parent)
     _remove_stale(path)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_RECORD_BYTES)])
-    record_pb2_grpc.add_TapServiceServicer_to_server(TapServicer(scorer, replayer), server)  # type: ignore[no-untyped-call]
+    record_pb2_grpc.add_TapServiceServicer_to_server(TapServicer(takers), server)  # type: ignore[no-untyped-call]
     _bind(server, path)
     await server.start()
     try:

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.canary_entries import plans
 from gateway.commands.gateway import add_serving_arguments, announce, end_with_parent
 from gateway.config import Config, read_config
 from gateway.paths import control_token, run_folder
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         control=folder / "control.sock",
         token=control_token(folder),
         state=folder,
+        plans=plans(config),
     )
     asyncio.run(run_monitors(monitors, folder / "tap.sock", host, int(port), ready, options))
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from gateway.canary_entries import plans
 from gateway.commands.gateway import add_config_argument
 from gateway.commands.supervised import Child
 from gateway.config import read_config
@@ -29,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Supervise until SIGTERM or SIGINT."""
     config = read_config(arguments.config)
-    config.layers()
+    config.layers(), plans(config)
     config.monitors(), config.rates()  # an error is told once, here, before anything starts
     return asyncio.run(_supervise(arguments.config))
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from gateway.canary_entries import plans
 from gateway.chain import Layer
 from gateway.config import read_config
 from gateway.sense import doubts
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if config.monitor_entries:
         encoder.shared()  # they look through it
     upstreams, layers, monitors = config.upstreams(), config.layers(), config.monitors()
-    config.rates()
+    config.rates(), plans(config)
     counts = f"{len(upstreams)} upstreams, {len(layers)} defenses, {len(monitors)} monitors"
     print(f"{arguments.file}: valid: {counts}")  # noqa: T201
     for layer in layers:

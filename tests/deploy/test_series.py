@@ -47,7 +47,7 @@ def drifted(rate_after: float, seed: int = 0) -> Drift:
 def exported(drift: Drift) -> CollectorRegistry:
     measures: dict[str, Measure] = {"over_refusal": OverRefusal.measure}
     registry = CollectorRegistry()
-    registry.register(DriftCollector(drift, measures, Names()))
+    registry.register(DriftCollector(drift, drift.statistics, measures, Names()))
     return registry
 
 

@@ -1,0 +1,1 @@
+"""Canary: widens a new defense step by step on evidence, or takes it back by itself."""
