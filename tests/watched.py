@@ -69,7 +69,7 @@ class Told:
     def alarm(self, measure: str, defense: str, stratum: str) -> None:
         """An alarm as a detector would raise it."""
         moved = (Moved(stratum, 31.0, 12.0),)
-        found = Found("cusum", "up", self._began + self._number - 600, 9.4, 7.1, moved)
+        found = Found("cusum", "up", time.time() - 15, 9.4, 7.1, moved)
         self.evidence.drift.alarms.append(Alarm("effect", measure, defense, time.time(), found))
 
     @staticmethod

@@ -35,7 +35,7 @@ from monitors.v1.effects_pb2_grpc import EffectsServiceStub
 
 if TYPE_CHECKING:
     from gateway.commands.gateway import Worker
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds that the monitors may take to answer."""
 _UNKNOWN = Span(None, 0.0, float("inf"))
 

@@ -182,5 +182,5 @@ def _detector(one: Detector, points: Sequence[Point]) -> tuple[Part, ...]:
         Markup(join([breaking(one.what), tag("small", f" {one.direction}, {one.method}")])),
         statistic_over_time(points),
         tag("span", bar(one.share), f" {share(one.share)}", class_="whole"),
-        f"{number(one.value)} of {number(one.threshold)}",
+        tag("span", f"{number(one.value)} of {number(one.threshold)}", class_="nowrap"),
     )

@@ -69,6 +69,7 @@ class Hub:
         self._closed = False
         self._saved = self._began
         self._asking = asyncio.Semaphore(ASKED)
+        self._pending: asyncio.Task[None] | None = None
         self._explained: dict[str, tuple[int, asyncio.Task[Explained]]] = {}
 
     async def run(self) -> None:
@@ -81,14 +82,15 @@ class Hub:
                     log.error("the console could not look: %s", type(error).__name__)
                 await self._rest()
         finally:
+            if self._pending is not None:
+                self._pending.cancel()
             self._save()
 
     async def look(self) -> None:
         """One look: ask, remember, tell."""
-        await self._ask()
+        await self._heard()
         board = self.board()
         self._looks += 1
-        self._remember(board.at)
         for name, markup in page_parts(board, self.timeline).items():
             event = _event(name, markup)
             if name not in self._parts or self._parts[name].event != event:
@@ -143,22 +145,26 @@ class Hub:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    async def _heard(self) -> None:
+        """Wait for the monitors' answer, but no longer than a look: they have idle priority."""
+        if self._pending is None:
+            self._pending = asyncio.create_task(self._ask())
+        done, _ = await asyncio.wait({self._pending}, timeout=self._look)
+        if done:
+            answered, self._pending = self._pending, None
+            answered.result()
+
     async def _ask(self) -> None:
-        now = time.time()
         try:
             matrix = await self._source.matrix()
         except GatewayError:
             if self._monitors.lost is None:
-                self._monitors = replace(self._monitors, lost=now)
+                self._monitors = replace(self._monitors, lost=time.time())
+            # The lines break, lest a guess be drawn.
+            self.timeline.add(time.time(), {})
         else:
-            self._monitors = Monitors(matrix, now)
-
-    def _remember(self, at: float) -> None:
-        matrix = self._monitors.matrix
-        if matrix is None:
-            return
-        # Where nobody answers the lines break, lest a guess be drawn.
-        self.timeline.add(at, series_of(matrix) if self._monitors.lost is None else {})
+            self._monitors = Monitors(matrix, time.time())
+            self.timeline.add(time.time(), series_of(matrix))
 
     async def _rest(self) -> None:
         if self.viewers:
