@@ -214,11 +214,17 @@ MUTANTS = {
         "temporary = self.path",
         "tests/gateway/test_switchboard.py -k crash",
     ),
-    "takes a place of traffic for a replay": Mutant(
-        "tap.py",
-        "if self._taken >= self._capacity // 2:",
-        "if self._taken >= self._capacity:",
-        "tests/gateway/test_engine.py -k replay",
+    "counts a replay as traffic": Mutant(
+        "engine.py", "return self.exchange.replay is None", "return True", "tests/gateway/test_replays.py"
+    ),
+    "tells a model what a defense keeps from it": Mutant(
+        "replays.py", 'shields and generation != "never"', "False", "tests/gateway/test_replays.py"
+    ),
+    "lets replays run beside clients": Mutant(
+        "replays.py",
+        "self._running and active >= self._budget.busy",
+        "False",
+        "tests/gateway/test_replays.py",
     ),
     "counts a replay as traffic": Mutant(
         "engine.py",
