@@ -226,12 +226,6 @@ MUTANTS = {
         "False",
         "tests/gateway/test_replays.py",
     ),
-    "counts a replay as traffic": Mutant(
-        "engine.py",
-        "            if visit.live:\n                self._account(visit)",
-        "            if True:\n                self._account(visit)",
-        "tests/gateway/test_engine.py -k replay",
-    ),
     "lets unchecked text pass": Mutant(
         "member.py",
         'if policy == "block":',
