@@ -95,19 +95,20 @@ def _measures(matrix: Matrix) -> Iterable[str]:
 def _own_risk(matrix: Matrix) -> Iterable[str]:
     """Which defenses do what they are for, and what they do besides."""
     kinds = {task.name: task.risk for task in matrix.tasks}
-    yield "| system | risk | better there | worse elsewhere | better elsewhere |"
-    yield "|---|---|---|---|---|"
+    yield "| system | risk | better there | worse there | worse elsewhere | better elsewhere |"
+    yield "|---|---|---|---|---|---|"
     for system in matrix.systems:
         risk = matrix.risks.get(system)
         mine = [cell for cell in matrix.cells if cell.system == system and cell.measure in kinds]
-        own = [cell.measure for cell in mine if kinds[cell.measure] == risk and cell.verdict == "better"]
         columns = [
             ", ".join(
-                cell.measure for cell in mine if kinds[cell.measure] != risk and cell.verdict == verdict
+                cell.measure
+                for cell in mine
+                if (kinds[cell.measure] == risk) is own and cell.verdict == verdict
             )
-            for verdict in ("worse", "better")
+            for own, verdict in ((True, "better"), (True, "worse"), (False, "worse"), (False, "better"))
         ]
-        yield f"| `{system}` | {risk or ''} | {', '.join(own) or 'not shown'} | {columns[0]} | {columns[1]} |"
+        yield f"| `{system}` | {risk or ''} | {columns[0] or 'not shown'} | {' | '.join(columns[1:])} |"
 
 
 def picture(matrix: Matrix) -> str:

@@ -241,7 +241,7 @@ def test_the_report_names_every_system_and_marks_effects() -> None:
     matrix = Matrix([LEAKING], {}, {"leak": "privacy"}, [cell], prices(_results("leak", [0, 1]), {}))
     page, drawn = markdown(matrix, "How."), picture(matrix)
     assert "| `leak` | **-40 [-55, -20] ▼** | 1.0 | 0% |" in page
-    assert "| `leak` | privacy | leaking |  |  |" in page
+    assert "| `leak` | privacy | leaking |  |  |  |" in page
     assert "-40 [-55, -20]" in drawn
     assert "leaking" in drawn
 
