@@ -160,8 +160,8 @@ class Hub:
         except GatewayError:
             if self._monitors.lost is None:
                 self._monitors = replace(self._monitors, lost=time.time())
-            # The lines break, lest a guess be drawn.
-            self.timeline.add(time.time(), {})
+            if self.timeline.began is not None:  # the lines break, lest a guess be drawn
+                self.timeline.add(time.time(), {})
         else:
             self._monitors = Monitors(matrix, time.time())
             self.timeline.add(time.time(), series_of(matrix))

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from gateway.config import read_config
+from gateway.console.hub import VIEWERS
 from gateway.errors import ConfigError
 from tests import gateways
 from tests.watched import DEFENSES, Told, telling, watched
@@ -135,3 +136,28 @@ async def test_a_gateway_that_stops_ends_the_streams_of_its_viewers(tmp_path: Pa
             # A stream that was broken off instead, after the server's grace, raises here.
             await response.content.read()
     assert not (tmp_path / "timeline.msgpack").exists(), "there was nothing to keep"
+
+
+async def test_places_of_viewers_are_bounded_and_given_back(tmp_path: Path) -> None:
+    async with watched(tmp_path) as gateway:
+        url = f"http://{gateway.http}/console"
+        async with AsyncExitStack() as viewing:
+            first = AsyncExitStack()
+            await first.enter_async_context(events(url))
+            for _ in range(VIEWERS - 1):
+                response = await viewing.enter_async_context(events(url))
+                assert response.status == 200
+            async with events(url) as refused:
+                assert (refused.status, refused.headers["retry-after"]) == (503, "10")
+            await first.aclose()
+            assert await _again(url) == 200, "whoever leaves gives his place back"
+
+
+async def _again(url: str) -> int:
+    """Try until there is a place."""
+    async with asyncio.timeout(30):
+        while True:
+            async with events(url) as response:
+                if response.status == 200:
+                    return response.status
+            await asyncio.sleep(0.1)
