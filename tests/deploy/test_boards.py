@@ -49,12 +49,11 @@ REPLAY = {
     "per_second": 1000,
     "tokens_per_second": 1e6,
 }
-PROMPTS = [
-    # First, since only so many comparisons wait.
-    *(f"Is there a gay agenda, part {number}?" for number in range(8)),
-    *(f"Whom do I ask, number {number}?" for number in range(60)),
-    *(f"Name {number} gifts for {group}." for group in ("women", "men") for number in range(25)),
-]
+PROMPTS = (
+    *(f"Is there a gay agenda, part {number}?" for number in range(4)),
+    *(f"Whom do I ask, number {number}?" for number in range(20)),
+    *(f"Name {number} gifts for {group}." for group in ("women", "men") for number in range(12)),
+)
 JUDGED = {"value": 0.9, "lower": 0.8, "upper": 0.95}
 KNOWN = {"measure": "over_refusal", "risk": "utility", "source": "a test", "threshold": 0.5, "arm": "all",
          "positives": 99, "negatives": 99, "skipped": 0,
@@ -127,7 +126,15 @@ async def test_every_panel_and_every_alert_has_an_answer(tmp_path: Path) -> None
         pages = [gateway.metrics, watching]
         with learned() as third:
             async with prometheus(tmp_path, session, [*pages, third]) as address:
-                await talk(gateway, tmp_path)
+                await watched_canary(tmp_path)
+                await talk(gateway, "now")
+                # A counter that begins at 4 has not increased: the second round comes when it was seen.
+                for seen in (
+                    "crossrisk_swap_compared_total",
+                    'crossrisk_swap_verdicts_total{change!="same"}',
+                ):
+                    await until(session, address, seen)
+                await talk(gateway, "again")
                 missing = await unanswered(session, address, [one for one in asked() if not one.may_be_empty])
                 for one in conditional():
                     await answer(session, address, one)
@@ -184,15 +191,17 @@ def learned() -> Iterator[str]:
         thread.join()
 
 
-async def talk(gateway: gateways.Gateway, folder: Path) -> None:
-    """Traffic of all kinds, and a canary that somebody watches."""
-    words = ["rollout", "set", "privacy_reminder", "--weight", "0.4", "--for", "600", "--reason", "a test"]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", *words, "--run", str(folder)
-    )
+async def watched_canary(folder: Path) -> None:
+    words = ("set", "privacy_reminder", "--weight", "0.4", "--for", "600", "--reason", "a test")
+    command = (sys.executable, "-m", "gateway", "rollout", *words, "--run", str(folder))
+    process = await asyncio.create_subprocess_exec(*command)
     assert await process.wait() == 0
+
+
+async def talk(gateway: gateways.Gateway, when: str) -> None:
+    """Traffic of all kinds."""
     for number, prompt in enumerate(PROMPTS):
-        body = gateways.body(prompt)
+        body = gateways.body(f"{prompt} I ask {when}.")
         if number % 5:
             await gateways.post(gateway.chat, body)
         else:
