@@ -11,7 +11,7 @@ import grpc
 
 from gateway.commands.console import effects_source
 from gateway.commands.effects import add_place, folder_of
-from gateway.console.board import Board, Explained, Matrix, Monitors, Source
+from gateway.console.board import Board, Explained, Flag, Matrix, Monitors, Source
 from gateway.console.hub import TIMELINE
 from gateway.console.report import report
 from gateway.console.timeline import Timeline
@@ -33,6 +33,7 @@ examples:
 PATIENCE = 10.0
 TOLD = 60
 """Effects that are told in full; the others have their row."""
+_FLAGS: tuple[Flag, ...] = ("HARM", "harm likely", "INVALID", "helps", "")
 _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -107,8 +108,8 @@ async def _asked(folder: Path) -> tuple[Board, dict[str, Explained]]:
 async def _explained(source: Source, matrix: Matrix) -> dict[str, Explained]:
     known = [effect for effect in matrix.effects if effect.known]
     told = {}
-    # What is decided first, lest the cap hide it.
-    for effect in sorted(known, key=lambda one: (one.flag == "", one.key))[:TOLD]:
+    # The worst first, lest the cap hide it.
+    for effect in sorted(known, key=lambda one: (_FLAGS.index(one.flag), one.key))[:TOLD]:
         try:
             told[effect.key] = await source.explain(effect.defense, effect.measure)
         except InvalidRequestError:  # it went while we asked
