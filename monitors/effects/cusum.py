@@ -16,11 +16,11 @@ FACTOR = 1.5
 
 @dataclass(slots=True)
 class Cusum:
-    """One sum; `since` is the time at which it last was zero."""
+    """One sum; `since` is the time at which it last was zero, NaN before anything came."""
 
     threshold: float
     statistic: float = 0.0
-    since: float = 0.0
+    since: float = math.nan
 
     def add(self, evidence: float, at: float) -> bool:
         """Add a log likelihood ratio that came in at a time; whether the threshold is reached.
@@ -32,6 +32,8 @@ class Cusum:
         self.statistic += evidence
         if self.statistic <= 0:
             self.statistic, self.since = 0.0, at
+        elif math.isnan(self.since):
+            self.since = at
         return self.statistic >= self.threshold
 
     def restart(self, at: float) -> None:

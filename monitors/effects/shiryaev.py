@@ -36,6 +36,8 @@ class Shiryaev:
         >>> [detector.add([math.log(2)], at) for at in range(3)]
         [False, False, True]
         """
+        if not any(self._parts):
+            self.since = at
         self._parts = [
             (1 + part) * math.exp(value) for part, value in zip(self._parts, evidence, strict=True)
         ]

@@ -82,3 +82,11 @@ def test_the_second_opinion_waits_as_long_as_it_says() -> None:
                 break
         lengths.append(events)
     assert np.mean(lengths) >= 200
+
+
+def test_a_change_that_begins_with_the_first_event_began_then_and_not_in_1970() -> None:
+    cusum, shiryaev = Cusum(threshold=2.0), Shiryaev(events=10, bets=1)
+    for at in (1000.0, 1001.0, 1002.0):
+        cusum.add(1.5, at)
+        shiryaev.add([1.5], at)
+    assert (cusum.since, shiryaev.since) == (1000.0, 1000.0)
