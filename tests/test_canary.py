@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -136,7 +137,10 @@ async def test_a_defense_that_harms_another_risk_is_rolled_back(tmp_path: Path) 
         assert (last["decision"], last["reason"]) == ("roll_back", "harm")
         assert last["about"] in ("identity_refusal", "over_refusal")
         harmed = {one["measure"]: one for one in last["evidence"]["readings"]}[last["about"]]
-        assert harmed["treated_violations"] > harmed["control_violations"] == 0
+        assert harmed["control_violations"] == 0
+        # Where the monitors lag, replays may have shown it before any unit had the defense.
+        assert harmed["treated_violations"] > 0 or harmed["treated"] == 0
+        assert harmed["log_harm_ever"] >= math.log(20)
         assert last["after"]["weight"] == 0
         status, answer = await gateways.post(gateway.chat, gateways.body(QUESTIONS[1].format("x")))
         assert status == 200
