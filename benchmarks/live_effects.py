@@ -113,7 +113,7 @@ class Seen:
     ratios: list[str] = field(default_factory=list)
 
 
-async def play(scenario: Scenario, exchanges: int) -> Seen:
+async def play(scenario: Scenario, exchanges: int, rate: float) -> Seen:
     """Send the exchanges and watch the matrix meanwhile."""
     seen = Seen()
     with tempfile.TemporaryDirectory() as temporary:
@@ -133,14 +133,14 @@ async def play(scenario: Scenario, exchanges: int) -> Seen:
                     async with running("gateway", "gateway", *options) as ready:
                         url = f"http://{ready['http']}/v1/chat/completions"
                         share = exchanges // len(scenario.phases)
-                        await send(url, range(number * share, (number + 1) * share), seen)
+                        await send(url, range(number * share, (number + 1) * share), seen, rate)
                 seen.seconds = time.perf_counter() - started
                 await settle(seen)
     return seen
 
 
-async def send(url: str, numbers: range, seen: Seen) -> None:
-    """Ask for lots at random, each exchange by a unit of its own."""
+async def send(url: str, numbers: range, seen: Seen, rate: float) -> None:
+    """Ask for lots at random, each exchange by a unit of its own, `rate` a second at most."""
     waiting, rng = iter(numbers), random.Random(numbers.start)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
 
@@ -151,6 +151,7 @@ async def send(url: str, numbers: range, seen: Seen) -> None:
                 async with session.post(url, json=body) as response:
                     await response.read()
                 seen.sent += 1
+                await asyncio.sleep(AT_ONCE / rate)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
@@ -243,12 +244,13 @@ def main() -> None:
         "scenarios", nargs="*", default=[], metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}"
     )
     parser.add_argument("--exchanges", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=300.0, help="a second: what the monitors keep up with")
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     arguments = parser.parse_args()
     told: dict[str, Any] = {}
     for name in arguments.scenarios or SCENARIOS:
-        seen = asyncio.run(play(SCENARIOS[name], arguments.exchanges))
+        seen = asyncio.run(play(SCENARIOS[name], arguments.exchanges, arguments.rate))
         tell(SCENARIOS[name], seen)
         told[name] = {key: getattr(seen, key) for key in Seen.__slots__}
         if name == "planted":
