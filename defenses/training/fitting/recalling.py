@@ -77,8 +77,7 @@ def _card(plan: private.Plan, spent: private.Spent, data: Records, found: Found)
         f"do not exist; {len(data.held_out)} of other people held out",
         Privacy=f"epsilon {spent.epsilon:.2f} at delta {spent.delta:g}, by opacus' accountant (PRV) for "
         f"{spent.steps} steps with a noise multiplier of {spent.noise:.3f}, gradients clipped at "
-        f"{plan.clip}; the unit is one talk, and n talks of one person are covered by n times "
-        "that epsilon only",
+        f"{plan.clip}; the unit is one talk, and nothing is promised of a person in several",
         Plan=", ".join(f"{name} {value}" for name, value in flat(asdict(plan)).items()),
         Made_with=made_with("opacus") + ". The noise can be made again from the seed as well: harmless where "
         "nobody exists, and never to be done with records of real people",
