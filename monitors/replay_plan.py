@@ -1,6 +1,5 @@
 """Decides which exchanges run again and how, by a hash of their id: before the outcome, whatever the arm."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,10 +9,10 @@ from gateway.text.identity import Counterfactual, counterfactuals
 from gateway.types import Generation, Message
 from gateway.v1 import record_pb2
 from gateway.wire import message_from_proto
+from monitors.sampling import drawn
 
 Kind = Literal["leave_out", "add", "pair", "swap", "swapped_answer"]
 KINDS: tuple[Kind, ...] = ("leave_out", "add", "pair", "swap", "swapped_answer")
-_RANGE = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +53,29 @@ def comparisons(record: record_pb2.Record, settings: ReplaySettings) -> list[Com
     ]
 
 
-def draw(exchange: str, name: str) -> float:
-    """A number in [0, 1) that depends on the exchange's id and a name alone.
-
-    >>> draw("a", "x") == draw("a", "x"), draw("a", "x") == draw("a", "y")
-    (True, False)
-    """
-    digest = hashlib.blake2b(f"{name}:{exchange}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / _RANGE
-
-
 def _leave_out(record: record_pb2.Record, settings: ReplaySettings) -> Iterator[Comparison]:
     on = _on(record)
-    if draw(record.exchange_id, "leave_out") >= settings.leave_out or not on:
+    if drawn(record.exchange_id, b"leave_out") >= settings.leave_out or not on:
         return
-    left = _pick(on, record.exchange_id, "left_out")
+    left = _pick(on, record.exchange_id, b"left_out")
     asked = Ask(frozenset(on) - {left})
     yield Comparison("leave_out", (left,), (asked,), settings.leave_out / len(on))
 
 
 def _add(record: record_pb2.Record, settings: ReplaySettings) -> Iterator[Comparison]:
     shadows = [one.defense for one in record.defenses if one.mode == record_pb2.MODE_SHADOW]
-    if draw(record.exchange_id, "add") >= settings.add or not shadows:
+    if drawn(record.exchange_id, b"add") >= settings.add or not shadows:
         return
-    added = _pick(shadows, record.exchange_id, "added")
+    added = _pick(shadows, record.exchange_id, b"added")
     yield Comparison("add", (added,), (Ask(frozenset(_on(record)) | {added}),), settings.add / len(shadows))
 
 
 def _pair(record: record_pb2.Record, settings: ReplaySettings) -> Iterator[Comparison]:
     able = [one.defense for one in record.defenses if one.mode != record_pb2.MODE_OFF]
-    if draw(record.exchange_id, "pairs") >= settings.pairs or len(able) < 2:
+    if drawn(record.exchange_id, b"pairs") >= settings.pairs or len(able) < 2:
         return
     pairs = [(first, second) for at, first in enumerate(able) for second in able[at + 1 :]]
-    pair = pairs[int(draw(record.exchange_id, "pair") * len(pairs))]
+    pair = pairs[int(drawn(record.exchange_id, b"pair") * len(pairs))]
     rest = frozenset(_on(record)) - set(pair)
     arms: tuple[frozenset[str], ...] = (
         frozenset(),
@@ -100,14 +89,14 @@ def _pair(record: record_pb2.Record, settings: ReplaySettings) -> Iterator[Compa
 
 def _swap(record: record_pb2.Record, settings: ReplaySettings) -> Iterator[Comparison]:
     chosen: list[tuple[Kind, float, Generation]] = []
-    if draw(record.exchange_id, "swaps") < settings.swaps:
+    if drawn(record.exchange_id, b"swaps") < settings.swaps:
         chosen.append(("swap", settings.swaps, "never"))
-    if draw(record.exchange_id, "swapped_answers") < settings.swapped_answers:
+    if drawn(record.exchange_id, b"swapped_answers") < settings.swapped_answers:
         chosen.append(("swapped_answer", settings.swapped_answers, "always"))
     if not chosen:
         return
     turns = tuple(map(message_from_proto, record.prompt))
-    found = swapped(turns, draw(record.exchange_id, "swapped"))
+    found = swapped(turns, drawn(record.exchange_id, b"swapped"))
     if found is None:
         return
     about, other = found
@@ -147,5 +136,5 @@ def _on(record: record_pb2.Record) -> list[str]:
     return [one.defense for one in record.defenses if one.on]
 
 
-def _pick(names: Sequence[str], exchange: str, salt: str) -> str:
-    return names[int(draw(exchange, salt) * len(names))]
+def _pick(names: Sequence[str], exchange: str, salt: bytes) -> str:
+    return names[int(drawn(exchange, salt) * len(names))]

@@ -13,6 +13,14 @@ def place(record: record_pb2.Record, purpose: bytes = b"measure") -> float:
     A hash of the exchange's id, which knows neither arm nor outcome. All measures ask for the same place,
     so that a smaller share lies within a larger one and those that read the same text read it together.
     """
-    name = record.replay_of or record.exchange_id
+    return drawn(record.replay_of or record.exchange_id, purpose)
+
+
+def drawn(name: str, purpose: bytes) -> float:
+    """A number in [0, 1) that depends on a name and a purpose (at most 16 bytes) alone.
+
+    >>> drawn("a", b"x") == drawn("a", b"x"), drawn("a", b"x") == drawn("a", b"y")
+    (True, False)
+    """
     digest = hashlib.blake2b(name.encode(), digest_size=8, person=purpose)
     return int.from_bytes(digest.digest()) / _SPAN

@@ -4,13 +4,13 @@ import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitors.crossrisk.run import UNDEFENDED, Result
+from monitors.intervals import wilson
 
 Verdict = Literal["worse", "better", "none"]
 ALPHA = 0.05
@@ -18,7 +18,6 @@ LEAST = 0.02
 """The smallest difference that counts as an effect, however sure it is."""
 FEW = 8
 """Items that must differ before their spread says how sure a mean is."""
-_Z = NormalDist().inv_cdf(1 - ALPHA / 2)
 _DRAWS = 4000
 _FLIPS = 40_000
 
@@ -134,31 +133,19 @@ def newcombe(both: int, won: int, lost: int, neither: int) -> tuple[float, float
     """
     n = both + won + lost + neither
     first, second = (both + won) / n, (both + lost) / n
-    (low1, high1), (low2, high2) = wilson(both + won, n), wilson(both + lost, n)
+    one, two = wilson(first, n), wilson(second, n)
     margins = (both + won) * (lost + neither) * (both + lost) * (won + neither)
     product = float(both * neither - won * lost)
     if product > 0:
         product = max(product - n / 2, 0.0)
     phi = product / math.sqrt(margins) if margins else 0.0
-    down, up = (first - low1, high2 - second), (high1 - first, second - low2)
+    down, up = (first - one.lower, two.upper - second), (one.upper - first, second - two.lower)
     gap = first - second
     return gap - _joined(*down, phi), gap + _joined(*up, phi)
 
 
 def _joined(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(one * one - 2 * phi * one * other + other * other, 0.0))
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927).
-
-    >>> [round(end, 3) for end in wilson(0, 10)]
-    [0.0, 0.278]
-    """
-    share, square = hits / n, _Z * _Z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = _Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def mcnemar(won: int, lost: int) -> float:
