@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,11 +48,13 @@ QUESTIONS = ("How many eggs are in a carton, {}?", "What do Muslims eat at dawn,
 
 
 @asynccontextmanager
-async def tried(folder: Path, *defenses: dict[str, Any]) -> AsyncIterator[gateways.Gateway]:
+async def tried(
+    folder: Path, *defenses: dict[str, Any], replay: dict[str, Any] = REPLAY
+) -> AsyncIterator[gateways.Gateway]:
     """A gateway with monitors, whose defenses may be canaries."""
     async with scripted(SCRIPT) as model:
         upstream = gateways.openai_upstream(model.http)
-        path = gateways.write_config(folder, [upstream], defenses=defenses, monitors=MONITORS, replay=REPLAY)
+        path = gateways.write_config(folder, [upstream], defenses=defenses, monitors=MONITORS, replay=replay)
         options = ("--config", str(path), "--ready-json", "--with-parent")
         async with (
             running("gateway", "monitors", *options, patience=120),
@@ -129,7 +130,8 @@ async def test_a_defense_that_harms_another_risk_is_rolled_back(tmp_path: Path) 
         "phrases": ["muslim", "christian", "jewish", "hindu", "buddhist"],
         "rollout": {**RAMP, "shadow_exchanges": 0},
     }
-    async with tried(tmp_path, blocker) as gateway:
+    # Without replays, which show it before any unit has the defense where the monitors lag.
+    async with tried(tmp_path, blocker, replay={**REPLAY, "add": 0}) as gateway:
         canary = await until(gateway, "promoted", "rolled_back", "paused_inconclusive", "invalid")
         assert canary.state.stage == "rolled_back", canary
         told = await history(gateway, "word_filter")
@@ -137,10 +139,7 @@ async def test_a_defense_that_harms_another_risk_is_rolled_back(tmp_path: Path) 
         assert (last["decision"], last["reason"]) == ("roll_back", "harm")
         assert last["about"] in ("identity_refusal", "over_refusal")
         harmed = {one["measure"]: one for one in last["evidence"]["readings"]}[last["about"]]
-        assert harmed["control_violations"] == 0
-        # Where the monitors lag, replays may have shown it before any unit had the defense.
-        assert harmed["treated_violations"] > 0 or harmed["treated"] == 0
-        assert harmed["log_harm_ever"] >= math.log(20)
+        assert harmed["treated_violations"] > harmed["control_violations"] == 0
         assert last["after"]["weight"] == 0
         status, answer = await gateways.post(gateway.chat, gateways.body(QUESTIONS[1].format("x")))
         assert status == 200

@@ -164,7 +164,9 @@ class Hub:
                 self.timeline.add(time.time(), {})
         else:
             self._monitors = Monitors(matrix, time.time())
-            self.timeline.add(time.time(), series_of(matrix))
+            series = series_of(matrix)
+            if series or self.timeline.began is not None:  # until something is known there is nothing to keep
+                self.timeline.add(time.time(), series)
 
     async def _rest(self) -> None:
         if self.viewers:

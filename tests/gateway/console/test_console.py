@@ -135,6 +135,7 @@ async def test_a_gateway_that_stops_ends_the_streams_of_its_viewers(tmp_path: Pa
         async with asyncio.timeout(30):
             # A stream that was broken off instead, after the server's grace, raises here.
             await response.content.read()
+    assert not (tmp_path / "timeline.msgpack").exists(), "there was nothing to keep"
 
 
 async def test_places_of_viewers_are_bounded_and_given_back(tmp_path: Path) -> None:
