@@ -10,7 +10,6 @@ import msgspec
 
 from gateway.engine import Engine, Replayed
 from gateway.errors import (
-    GatewayError,
     OverloadedError,
     ReplayCancelledError,
     ReplayRefusedError,
@@ -94,7 +93,7 @@ class Replays:
                 raise
             self._metrics.replays["cancelled"].inc()
             raise ReplayCancelledError("clients keep the gateway busy, so the replay was given up") from None
-        except GatewayError:
+        except Exception:
             self._metrics.replays["failed"].inc()
             raise
         finally:

@@ -32,6 +32,8 @@ EFFECTS_SOCKET = "effects.sock"
 SECONDS = 5.0
 """Between two matrices of a watch, unless the client says otherwise."""
 LEAST_SECONDS = 0.5
+FARTHEST = 100.0
+"""The largest ratio that is planned with; one arm without violations has an infinite one."""
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -162,10 +164,7 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
 
     def _prospects(self, cell: Cell) -> list[pb.Prospect]:
         settings = self._evidence.effects.settings
-        weight = _weight(cell)
-        estimate = (
-            cell.ratio.estimate or (cell.replayed_ratio.estimate if cell.replayed_ratio else None) or 1.0
-        )
+        weight, estimate = _weight(cell), _ratio(cell)
         asked = (
             ("harm", settings.tolerance, cell.log_harm_ever, cell.decided),
             ("noninferior", settings.margin_of(cell.measure), cell.log_noninferior, False),
@@ -213,6 +212,13 @@ def _asymmetry(sides: Sides) -> pb.Asymmetry:
         effects=told.cells,
         missing=told.missing,
     )
+
+
+def _ratio(cell: Cell) -> float:
+    """What the ratio seems to be, live before replayed, bounded to what one can plan with; 1 if unknown."""
+    told = [cell.ratio.estimate, cell.replayed_ratio.estimate if cell.replayed_ratio else None]
+    known = next((one for one in told if one is not None), 1.0)
+    return min(max(known, 1 / FARTHEST), FARTHEST)
 
 
 def _weight(cell: Cell) -> float | None:

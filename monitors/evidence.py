@@ -126,8 +126,13 @@ class Evidence:
 
     def save(self) -> None:
         """Write the snapshot, if there is anything new."""
-        if self._file is not None and self._changed:
+        if self._file is None or not self._changed:
+            return
+        try:
             self.effects.save(self._file)
+        except OSError as error:
+            log.warning("%s cannot be written (%s); tried again later", self._file.name, error.strerror)
+        else:
             self._changed = False
 
     def _check(self, chosen: EffectsSettings) -> None:

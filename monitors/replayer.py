@@ -25,6 +25,8 @@ TRIES = 20
 """How often a replay is asked for while the budget is spent."""
 PAUSE = 0.25
 """Seconds before it is asked for again."""
+PATIENCE = 120.0
+"""Seconds after which a replay is given up; the gateway then stops it too."""
 GENERATIONS: dict[Generation, pb.Generation] = {
     "never": pb.GENERATION_NEVER,
     "needed": pb.GENERATION_NEEDED,
@@ -90,7 +92,7 @@ class Replayer:
             metadata = (("authorization", f"Bearer {token}"),)
 
             async def ask(request: pb.ReplayRequest) -> pb.ReplayResponse:
-                answer: pb.ReplayResponse = await replay(request, metadata=metadata)
+                answer: pb.ReplayResponse = await replay(request, metadata=metadata, timeout=PATIENCE)
                 return answer
 
             async with asyncio.TaskGroup() as group:
@@ -105,12 +107,14 @@ class Replayer:
             record, comparison = self._queue.popleft()
             try:
                 compared = await self._compare(record, comparison, ask)
+                self._done(compared)
             except grpc.aio.AioRpcError as error:
                 # The details may quote what a model said, so only the code is told.
                 log.debug("a replay was lost: %s", error.code())
                 self._lost(comparison, _LOSS_BY_STATUS.get(error.code(), "failed"))
-            else:
-                self._done(compared)
+            except Exception as error:  # what takes a comparison may fail; the next one is another
+                log.warning("a comparison failed: %s", type(error).__name__)
+                self._lost(comparison, "failed")
 
     async def _compare(self, record: record_pb2.Record, comparison: Comparison, ask: Any) -> Compared:
         answers = [await _asked(record, one, ask) for one in comparison.asks]

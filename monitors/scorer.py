@@ -139,8 +139,12 @@ class Scorer:
             self._tell(seen, {watch.measure.name: counted})
 
     def _tell(self, seen: _Seen, scores: Mapping[str, float]) -> None:
-        if self._told is not None and scores:
+        if self._told is None or not scores:
+            return
+        try:
             self._told(seen.record, seen.prompt, scores)
+        except Exception as error:  # what becomes of scores must not cost the next record its own
+            logger.error("scores could not be folded: %s", type(error).__name__)
 
     def _lost(self, measure: Measure, error: Exception) -> None:
         # The error's text may quote the exchange, so only its kind is told.

@@ -224,11 +224,19 @@ class TapServicer(record_pb2_grpc.TapServiceServicer):
         received = 0
         async for request in request_iterator:
             for take in self._takers:
-                take(request.record)
+                self._hand(take, request.record)
             received += 1
             # Signals and other publishers get their turn between two records.
             await asyncio.sleep(0)
         return record_pb2.PublishResponse(received=received)
+
+    def _hand(self, take: Callable[[record_pb2.Record], None], record: record_pb2.Record) -> None:
+        """One record that one of them cannot take costs neither the others nor the next."""
+        try:
+            take(record)
+        except Exception as error:
+            # The error's text may quote the exchange, so only its kind is told.
+            logger.error("a record was not taken: %s", type(error).__name__)
 
 
 @contextlib.asynccontextmanager

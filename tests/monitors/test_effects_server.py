@@ -148,6 +148,30 @@ async def test_what_is_open_says_what_it_still_needs(tmp_path: Path) -> None:
     assert "at present traffic" in text
 
 
+async def test_where_one_arm_has_no_violation_the_plan_is_a_number_too(tmp_path: Path) -> None:
+    for leak in ((0.0, 0.02), (0.02, 0.0)):
+        one_sided = Evidence(MEASURES)
+        fold(one_sided, 300, leak, (0.0, 0.0))
+        async with asking(one_sided, tmp_path) as stub:
+            request = pb.ExplainEffectRequest(defense="filter", measure="leak")
+            answer = await stub.ExplainEffect(request, metadata=TOKEN)
+        for one in answer.prospects:
+            assert not one.HasField("violations") or 0 <= one.violations < 1000
+            assert not one.HasField("exchanges") or 0 <= one.exchanges < 100_000
+
+
+def test_a_full_disk_costs_the_snapshot_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Evidence(MEASURES, tmp_path / "away" / "evidence")
+    fold(kept, 20, (0.5, 0.5), (0.5, 0.5))
+    kept.save()
+    assert "cannot be written" in caplog.text
+    (tmp_path / "away").mkdir()
+    kept.save()
+    assert Evidence(MEASURES, tmp_path / "away" / "evidence").matrix() == kept.matrix()
+
+
 def _drawn(what: Any) -> str:
     console = Console(file=io.StringIO(), width=160, record=True)
     console.print(what)
