@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gateway.config import Keep
 from gateway.errors import ConfigError
+from gateway.settings import Keep
 from gateway.v1 import record_pb2
 from monitors.exporter import OUTCOMES, arm_of
 from monitors.measure import Answer, Prompt

@@ -17,12 +17,12 @@ import grpc
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
 from gateway.canary_settings import Plan
-from gateway.config import Keep
 from gateway.effects_settings import EffectsSettings
 from gateway.errors import ConfigError
 from gateway.metrics import product_version
 from gateway.replay_settings import ReplaySettings
 from gateway.resources import opened
+from gateway.settings import Keep
 from gateway.v1 import record_pb2, record_pb2_grpc
 from monitors.calibration import Calibration, export
 from monitors.canary.controller import Controller

@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from gateway.chain import recorded
 from gateway.commands.defenses import markdown, shipped
-from gateway.config import Config, Settings, read_config
+from gateway.config import Config, read_config
 from gateway.metrics import GatewayMetrics
+from gateway.settings import Settings
 from gateway.switchboard import Switchboard
 from gateway.text.encoder import Encoder
 from gateway.text.encoder_model import Model

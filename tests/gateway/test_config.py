@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.__main__ import COMMANDS, main
-from gateway.config import Settings, read_config
+from gateway.config import read_config
 from gateway.errors import ConfigError
+from gateway.settings import Settings
 
 GOOD = """\
 gateway:

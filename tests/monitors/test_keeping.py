@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.config import Keep, read_config
+from gateway.config import read_config
 from gateway.errors import ConfigError
+from gateway.settings import Keep
 from gateway.v1 import record_pb2
 from monitors.exporter import Exporter
 from monitors.keeping import Keeper
