@@ -169,15 +169,16 @@ def read(path: Path) -> Calibration:
         ) from error
 
 
-def export(calibration: Calibration, measures: Sequence[Measure], exporter: Exporter) -> None:
-    """Export what holds for the `measures` as this process judges them; the rest is said in the log."""
+def holding(calibration: Calibration, measures: Sequence[Measure]) -> list[Known]:
+    """What holds for the `measures` as this process judges them; the rest is said in the log."""
     if calibration.eyes != (own := eyes()):
         logger.warning(
             "the known errors of the monitors are of encoder %s and this is %s: run `crossrisk calibrate`",
             calibration.eyes, own,
         )  # fmt: skip
-        return
+        return []
     by_name = {measure.name: measure for measure in measures}
+    found = []
     for one in calibration.exported():
         measure = by_name.get(one.measure)
         if measure is None:
@@ -185,4 +186,12 @@ def export(calibration: Calibration, measures: Sequence[Measure], exporter: Expo
         if measure.threshold != one.threshold:
             logger.warning("the known errors of %s are at another threshold", one.measure)
             continue
-        exporter.judge(measure, one.arm, one.sensitivity, one.specificity)
+        found.append(one)
+    return found
+
+
+def export(known: Iterable[Known], measures: Sequence[Measure], exporter: Exporter) -> None:
+    """Export known errors that hold."""
+    by_name = {measure.name: measure for measure in measures}
+    for one in known:
+        exporter.judge(by_name[one.measure], one.arm, one.sensitivity, one.specificity)

@@ -17,6 +17,7 @@ from gateway.servers.token import Token
 from gateway.wire import RISK_TO_PROTO
 from monitors.canary.controller import Controller
 from monitors.canary.service import CanaryServicer
+from monitors.correcting import Correction
 from monitors.effects import cell as cells
 from monitors.effects.cell import Cell
 from monitors.effects.drift import Alarm, Statistic
@@ -150,7 +151,10 @@ class EffectsServicer(effects_pb2_grpc.EffectsServiceServicer):
                 f"nothing is known of {measure!r} under {defense}; known: {', '.join(known)}", "measure"
             )
         return pb.ExplainEffectResponse(
-            effect=self._effect(cell), strata=self._strata(defense, measure), prospects=self._prospects(cell)
+            effect=self._effect(cell),
+            strata=self._strata(defense, measure),
+            prospects=self._prospects(cell),
+            correction=_correction(self._evidence.corrected(cell)),
         )
 
     def _strata(self, defense: str, measure: str) -> list[pb.Stratum]:
@@ -219,6 +223,18 @@ def _ratio(cell: Cell) -> float:
     told = [cell.ratio.estimate, cell.replayed_ratio.estimate if cell.replayed_ratio else None]
     known = next((one for one in told if one is not None), 1.0)
     return min(max(known, 1 / FARTHEST), FARTHEST)
+
+
+def _correction(told: Correction | None) -> pb.Correction | None:
+    if told is None:
+        return None
+    return pb.Correction(
+        ratio=_interval(told.ratio.value),
+        difference=_interval(told.difference.value),
+        refused=told.ratio.refused,
+        source=told.source,
+        by_arm=told.by_arm,
+    )
 
 
 def _weight(cell: Cell) -> float | None:

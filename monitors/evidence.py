@@ -13,6 +13,8 @@ from gateway.errors import ConfigError
 from gateway.types import Risk
 from gateway.v1 import record_pb2
 from gateway.wire import RISK_FROM_PROTO
+from monitors.calibration import Known
+from monitors.correcting import Correction, corrected
 from monitors.effects.cell import Cell
 from monitors.effects.drift import Alarm, Drift, Statistic
 from monitors.effects.effects import MAX_DEFENSES, Effects
@@ -35,16 +37,21 @@ class Evidence:
     """Hears scores, and has the matrix of effects.
 
     file: where the counts are kept; a file that cannot be read is put aside, and said so. chosen: what counts
-    as harm. `targets` has the risk of each defense that was seen.
+    as harm. known: errors of the measures. `targets` has the risk of each defense that was seen.
     """
 
     def __init__(
-        self, measures: Sequence[Measure], file: Path | None = None, chosen: EffectsSettings | None = None
+        self,
+        measures: Sequence[Measure],
+        file: Path | None = None,
+        chosen: EffectsSettings | None = None,
+        known: Sequence[Known] = (),
     ) -> None:
         self.measures: Mapping[str, Measure] = {measure.name: measure for measure in measures}
         chosen = chosen or EffectsSettings()
         self._check(chosen)
         self.targets: dict[str, Risk] = {}
+        self._known = tuple(known)
         self.together = chosen.together
         settings = Settings(chosen.alpha, chosen.tolerance, chosen.margin, chosen.margins)
         self.effects = Effects(list(self.measures), chosen.together, settings)
@@ -99,6 +106,10 @@ class Evidence:
         """Every effect with evidence."""
         with self._lock:
             return self.effects.matrix()
+
+    def corrected(self, cell: Cell) -> Correction | None:
+        """A live effect corrected for what is known of the errors of its measure."""
+        return corrected(cell, self._known, self.effects.settings.alpha)
 
     def statistics(self) -> list[Statistic]:
         """Where every detector of a change stands."""

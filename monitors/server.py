@@ -24,7 +24,7 @@ from gateway.replay_settings import ReplaySettings
 from gateway.resources import opened
 from gateway.settings import Keep
 from gateway.v1 import record_pb2, record_pb2_grpc
-from monitors.calibration import Calibration, export
+from monitors.calibration import Calibration, export, holding
 from monitors.canary.controller import Controller
 from monitors.canary.exporter import CanaryCollector
 from monitors.canary.serving import controlling
@@ -89,11 +89,11 @@ async def run_monitors(
     names = Names()
     exporter = Exporter(registry, measures, product_version(), names)
     file = options.state / EVIDENCE if options.state else None
-    evidence = Evidence(measures, file, options.effects)
+    known = holding(options.calibration, measures) if options.calibration is not None else []
+    export(known, measures, exporter)
+    evidence = Evidence(measures, file, options.effects, known)
     for collector in evidence.collectors(names):
         registry.register(collector)
-    if options.calibration is not None:
-        export(options.calibration, measures, exporter)
     with _keeper(options.keep) as keeper:
         scorer = Scorer(monitors, exporter, rates=options.rates, keeper=keeper, told=evidence.told)
         comparer = Comparer(at_once(monitors), evidence, names, registry)

@@ -224,7 +224,20 @@ def explained(answer: pb.ExplainEffectResponse) -> RenderableType:
     parts: list[RenderableType] = [shown(matrix, everything=True), Text(evidence)]
     if answer.strata:
         parts.append(strata)
+    if answer.HasField("correction"):
+        parts.append(_corrected(answer.correction))
     return Group(*parts, *map(_prospect, answer.prospects))
+
+
+def _corrected(told: pb.Correction) -> Text:
+    whose = "of each arm" if told.by_arm else "of both arms together"
+    if told.refused:
+        return Text(f"Corrected for errors of the measure: no. {told.refused[:1].upper()}{told.refused[1:]}.")
+    ratio = _interval(told.ratio, 1, "{:.2f}")
+    points = _interval(told.difference, 100, "{:+.1f}")
+    return Text(
+        f"Corrected for errors of the measure: {ratio}, {points} points (labels {whose}: {told.source})"
+    )
 
 
 def _told(live: pb.Interval, replayed: pb.Interval, effect: pb.Effect) -> pb.Interval:

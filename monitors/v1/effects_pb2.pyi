@@ -231,14 +231,30 @@ class ExplainEffectRequest(_message.Message):
     def __init__(self, defense: _Optional[str] = ..., measure: _Optional[str] = ...) -> None: ...
 
 class ExplainEffectResponse(_message.Message):
-    __slots__ = ("effect", "strata", "prospects")
+    __slots__ = ("effect", "strata", "prospects", "correction")
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     STRATA_FIELD_NUMBER: _ClassVar[int]
     PROSPECTS_FIELD_NUMBER: _ClassVar[int]
+    CORRECTION_FIELD_NUMBER: _ClassVar[int]
     effect: Effect
     strata: _containers.RepeatedCompositeFieldContainer[Stratum]
     prospects: _containers.RepeatedCompositeFieldContainer[Prospect]
-    def __init__(self, effect: _Optional[_Union[Effect, _Mapping]] = ..., strata: _Optional[_Iterable[_Union[Stratum, _Mapping]]] = ..., prospects: _Optional[_Iterable[_Union[Prospect, _Mapping]]] = ...) -> None: ...
+    correction: Correction
+    def __init__(self, effect: _Optional[_Union[Effect, _Mapping]] = ..., strata: _Optional[_Iterable[_Union[Stratum, _Mapping]]] = ..., prospects: _Optional[_Iterable[_Union[Prospect, _Mapping]]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ...) -> None: ...
+
+class Correction(_message.Message):
+    __slots__ = ("ratio", "difference", "refused", "source", "by_arm")
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    BY_ARM_FIELD_NUMBER: _ClassVar[int]
+    ratio: Interval
+    difference: Interval
+    refused: str
+    source: str
+    by_arm: bool
+    def __init__(self, ratio: _Optional[_Union[Interval, _Mapping]] = ..., difference: _Optional[_Union[Interval, _Mapping]] = ..., refused: _Optional[str] = ..., source: _Optional[str] = ..., by_arm: _Optional[bool] = ...) -> None: ...
 
 class Stratum(_message.Message):
     __slots__ = ("stratum", "weight", "treatment", "control")

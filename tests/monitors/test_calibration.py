@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from gateway.errors import ConfigError
 from gateway.text import encoder
 from monitors import calibration as calibrations
-from monitors.calibration import Calibration, Known, assess, export, read, write
+from monitors.calibration import Calibration, Known, assess, export, holding, read, write
 from monitors.exporter import Exporter
 from monitors.intervals import wilson
 from monitors.labelled import Labelled
@@ -95,7 +95,7 @@ def known(measure: str = "echo", arm: str = "all", source: str = "toy", threshol
 
 def exported(calibration: Calibration, measure: Measure = ECHO) -> dict[tuple[str, ...], float]:
     registry = CollectorRegistry()
-    export(calibration, [measure], Exporter(registry, [measure], "0"))
+    export(holding(calibration, [measure]), [measure], Exporter(registry, [measure], "0"))
     return {
         (
             sample.name.removeprefix("crossrisk_judge_"),
