@@ -80,9 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ["CROSSRISK_RUN"] = str(run_folder(str(arguments.output / "run")))
     rows = _rows(config, arguments)
     asked = _chosen(tasks(arguments.data, arguments.items, arguments.seed), arguments.tasks)
-    results = Results(arguments.output / "results.jsonl", _head(config, arguments, asked))
-    failed = asyncio.run(_run(config, arguments, rows, asked, results))
-    _report(config, arguments, rows, asked, results)
+    with contextlib.closing(
+        Results(arguments.output / "results.jsonl", _head(config, arguments, asked))
+    ) as results:
+        failed = asyncio.run(_run(config, arguments, rows, asked, results))
+        _report(config, arguments, rows, asked, results)
     return 1 if failed else 0
 
 

@@ -1,13 +1,14 @@
 """Puts every item before every system, and writes down each score as soon as it is there."""
 
 import asyncio
+import fcntl
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 from gateway.chain import Layer
 from gateway.engine import Engine, Route
@@ -57,22 +58,32 @@ def systems(layers: Sequence[Layer], together: bool) -> tuple[System, ...]:
 class Results:
     """The results in one file, a line each, under a head that says how they came about.
 
-    Raises ConfigError where the file belongs to other items, another model or other defenses.
+    Raises ConfigError where the file belongs to other items, another model or other settings, and where
+    another run writes it now.
     """
 
     def __init__(self, file: Path, head: Mapping[str, Any]) -> None:
         self._file = file
+        self._lock = _locked(file.with_suffix(".lock"))
         self._known: dict[tuple[str, str, str], Result] = {}
-        if file.exists():
-            self._read(head)
-        else:
-            file.write_text(json.dumps(head) + "\n")
+        try:
+            if file.exists():
+                self._read(head)
+            else:
+                file.write_text(json.dumps(head) + "\n")
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self._known.values())
 
     def __contains__(self, key: tuple[str, str, str]) -> bool:
         return key in self._known
+
+    def close(self) -> None:
+        """Let another run write."""
+        self._lock.close()
 
     def add(self, result: Result) -> None:
         """Write a result down."""
@@ -97,6 +108,19 @@ class Results:
                 "or choose another folder"
             )
         self._known = {(one.system, one.task, one.item): one for one in results}
+
+
+def _locked(file: Path) -> TextIO:
+    """A file that is locked for as long as it is open, which the system sees to when a run dies."""
+    lock = file.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise ConfigError(
+            f"{file.parent}: another run writes there; wait for it or choose another"
+        ) from error
+    return lock
 
 
 class _Kept:

@@ -136,18 +136,29 @@ def test_results_are_read_again_and_a_cut_line_is_forgotten(tmp_path: Path) -> N
     results = Results(file, {"seed": 0})
     results.add(Result("none", "t", "a", {"t": 1.0}, 1))
     results.add(Result("none", "t", "b", {"t": 0.0}, 1))
+    results.close()
     file.write_text(file.read_text()[:-20])
     again = Results(file, {"seed": 0})
     assert [one.item for one in again] == ["a"]
     assert ("none", "t", "a") in again
     assert ("none", "t", "b") not in again
+    again.close()
 
 
 def test_results_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
-    Results(file, {"seed": 0, "items": "x"})
+    Results(file, {"seed": 0, "items": "x"}).close()
     with pytest.raises(ConfigError, match=r"other settings \(seed\)"):
         Results(file, {"seed": 1, "items": "x"})
+
+
+def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    first = Results(file, {"seed": 0})
+    with pytest.raises(ConfigError, match="another run writes there"):
+        Results(file, {"seed": 0})
+    first.close()
+    Results(file, {"seed": 0}).close()
 
 
 def _results(system: str, scores: Sequence[float]) -> list[Result]:
